@@ -1,0 +1,46 @@
+"""Where evidence, reports and archives lie: a folder, or any fsspec URL (s3://bucket/prefix)."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import fsspec
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """A store of named files under one root URL (a plain path means file://)."""
+
+    root: str
+
+    def _path(self, name: str) -> str:
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or ".." in parts:
+            raise ValueError(f"artifact name {name!r} must be relative and stay inside the store")
+        return f"{self.root.rstrip('/')}/{name}"
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write `content` under `name` whole or not at all, replacing what was there; returns its URL."""
+        path = self._path(name)
+        fs, target = fsspec.core.url_to_fs(path, auto_mkdir=True)
+        with fs.transaction, fs.open(target, "wb") as file:
+            file.write(content)
+        return path
+
+    def read(self, name: str) -> bytes:
+        """The bytes stored under `name`. Raises FileNotFoundError."""
+        with fsspec.open(self._path(name), "rb") as file:
+            return file.read()
+
+    def exists(self, name: str) -> bool:
+        """Whether something is stored under `name`."""
+        fs, target = fsspec.core.url_to_fs(self._path(name))
+        return bool(fs.exists(target))
+
+    def keep(self, content: bytes, suffix: str = "") -> tuple[str, str]:
+        """Store `content` under its own digest; returns (name, 'sha256:<hex>'). Storing it again changes nothing."""
+        digest = hashlib.sha256(content).hexdigest()
+        name = f"sha256/{digest[:2]}/{digest}{suffix}"
+        if not self.exists(name):
+            self.write(name, content)
+        return name, f"sha256:{digest}"

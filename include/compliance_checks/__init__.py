@@ -1,0 +1,1 @@
+"""Step 10, security and compliance: policy rules with evidence."""

@@ -1,0 +1,85 @@
+"""The whole loop on one screen: every asset, who publishes it and who wakes on it, and what all phases have in common.
+
+A phase is one DAG. Its run bears a key (`Key`: a product, or `product|version`) and wakes the next phase by publishing that
+key on an asset. A phase that changed nothing publishes nothing, so the loop comes to rest by itself.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, Connection, ExceptionRetryPolicy, PartitionedAssetTimetable, RetryAction, RetryRule, Variable
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+from sqlalchemy import URL, Engine
+
+from include.artifacts import Artifacts
+from include.key import Key
+from include.ledger.engine import connect
+from include.ledger.runs import Run
+from include.product import Product, home, product_named
+
+# asset                                     published by            wakes
+STARTED = Asset("cycle/started")          # nightly_cycle           voc_aggregation, compliance_checks, monitoring_rollups, outcome_review
+REQUESTED = Asset("release/requested")    # release                 build_and_test
+THEMES = Asset("voice/themes")            # voc_aggregation         story_writing, outcome_review
+STORIES = Asset("backlog/stories")        # story_writing           scope_planning
+SCOPE = Asset("backlog/scope")            # scope_planning          build_and_test
+CANDIDATE = Asset("release/candidate")    # build_and_test          compliance_checks, user_testing, deployment
+COMPLIANT = Asset("release/compliant")    # compliance_checks       deployment
+ACCEPTED = Asset("release/accepted")      # user_testing            deployment
+DEPLOYED = Asset("release/deployed")      # deployment              monitoring_rollups
+SIGNALS = Asset("operations/signals")     # monitoring_rollups, deployment (rolled back)    voc_aggregation
+
+# Wrong input stays wrong, so it fails at once and says what and where. All else (a lock, a network, a killed process) may
+# pass: three tries, the delay from Airflow's own setting [core] default_task_retry_delay.
+RETRIES = ExceptionRetryPolicy(rules=[RetryRule(exception="include.errors.InputError", action=RetryAction.FAIL)])
+TASKS = {"owner": "closed-loop", "retries": 2, "retry_policy": RETRIES, "execution_timeout": timedelta(hours=2)}
+PHASE: dict[str, Any] = {"catchup": False, "default_args": TASKS, "tags": ["closed-loop"], "max_active_runs": 16}
+
+
+def wakes_on(assets: Any) -> PartitionedAssetTimetable:
+    """The schedule of a phase: one run for each key that arrives on `assets` (`a | b`, or `a & b` joined on the key)."""
+    return PartitionedAssetTimetable(assets=assets)
+
+
+def publish(event: Any, keys: Iterable[str]) -> None:
+    """Publish `keys` on an outlet (`outlet_events[ASSET]`). Without a key the task skips: nothing new, the turn ends here."""
+    if not (keys := list(keys)):
+        raise AirflowSkipException("nothing new: the turn ends here")
+    event.add_partitions(*keys)
+
+
+def this_run() -> Run:
+    """The run that the calling task belongs to. Raises InputError when it bears no key or a malformed one."""
+    context: Any = get_current_context()
+    dag_run = context["dag_run"]
+    return Run(context["dag"].dag_id, dag_run.run_id, Key.parse(dag_run.partition_key), dag_run.run_after)
+
+
+def this_product() -> Product:
+    """The product that the calling task's run is about. Raises InputError when it is unknown or its file is broken."""
+    return product_named(this_run().product)
+
+
+def ledger() -> Engine:
+    """The ledger that the Airflow connection `ledger` names: sqlite (host is the file) or postgres."""
+    found = Connection.get("ledger")
+    if found.conn_type == "sqlite":
+        return connect(str(URL.create("sqlite", database=str(home() / (found.host or "ledger.db")))))
+    return connect(URL.create("postgresql+psycopg", found.login, found.password, found.host, found.port, found.schema)
+                   .render_as_string(hide_password=False))
+
+
+def artifacts() -> Artifacts:
+    """The artifact store that the Airflow variable `artifacts` names: a URL, or a folder under CLOSED_LOOP_HOME."""
+    root = Variable.get("artifacts")
+    return Artifacts(root if "://" in root else str(home() / root))
+
+
+def author_key() -> bytes:
+    """The secret with which authors are hashed: the password of the Airflow connection `author_key`."""
+    secret = Connection.get("author_key").password
+    if not secret:
+        raise ValueError("the connection 'author_key' has no password")
+    return secret.encode()

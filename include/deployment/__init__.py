@@ -1,0 +1,1 @@
+"""Step 9, deployment: replicas behind HAProxy, canary, rollback."""

@@ -1,0 +1,1 @@
+"""The record of the loop: voice, theme, story, commit, release, deployment, outcome, forwards and backwards."""

@@ -1,0 +1,160 @@
+"""Every table of the ledger on one page.
+
+Each row has a natural key (its primary key), so that writing it twice changes nothing. Times are UTC and bear the run's own
+time, so that a task which runs again writes the same. Ids are short hashes of what they name, and readable keys elsewhere.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time-zone-aware datetime, kept as UTC in every database. A naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(naming_convention={
+    "pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+})
+
+
+def _key(name: str, refers_to: str | None = None) -> Column[Any]:
+    return Column(name, String(255), *([ForeignKey(refers_to)] if refers_to else []), primary_key=True)
+
+
+def _word(name: str, null: bool = False, default: str | None = None) -> Column[str]:
+    return Column(name, String(255), nullable=null, default=default)
+
+
+def _text(name: str, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, default=0)
+
+
+def _number(name: str, null: bool = True) -> Column[float]:
+    return Column(name, Float, nullable=null)
+
+
+def _at(name: str, null: bool = False) -> Column[datetime]:
+    return Column(name, UtcDateTime, nullable=null)
+
+
+def _json(name: str) -> Column[Any]:
+    return Column(name, JSON, nullable=False)
+
+
+# What each run of a phase came to: written in the same transaction as its rows, so a run that comes again finds its answer.
+phase_runs = Table("phase_runs", metadata, _key("phase"), _key("run_id"), _key("key"), _at("at"), _json("result"))
+leases = Table("leases", metadata, _key("name"), _word("holder"), _at("expires_at"))
+cursors = Table("cursors", metadata, _key("name"), _json("value"))
+# The CDEvents trail; `id` follows from what happened, so an event is there once.
+events = Table("events", metadata, _key("id"), _word("product"), _word("type"), _word("subject"), _at("at"), _json("body"),
+               Index(None, "product", "at"))
+
+# Step 1: voices. `origin` is customer or operation; `author` a keyed hash; `text` is redacted; sentiment from -1 to 1.
+voices = Table("voices", metadata, _key("id"), _word("product"), _word("source"), _word("origin"), _word("external_id", True),
+               _text("text"), _word("language"), _word("kind"), _number("sentiment"), _number("rating"), _word("author", True),
+               _at("written_at"), _at("heard_at"), Index(None, "product", "written_at"))
+quarantine = Table("quarantine", metadata, _key("id"), _word("product"), _word("source"), _word("place"), _text("reason"),
+                   _text("row"), _at("at"), Index(None, "product", "source"))
+# Per run and source: read = stored + duplicates + quarantined.
+intakes = Table("intakes", metadata, _key("run_id"), _key("product"), _key("source"), _count("read"), _count("stored"),
+                _count("duplicates"), _count("quarantined"), _text("error", True), _at("at"))
+# `status`: open, planned, resolved, reopened, merged. `state` is what the grouping needs to know a theme again.
+themes = Table("themes", metadata, _key("id"), _word("product"), _text("name"), _word("language"), _word("kind"),
+               _word("status"), _word("merged_into", True), _count("size"), _number("per_week"), _number("trend"),
+               _at("first_seen"), _at("last_seen"), _json("state"), Index(None, "product", "status"))
+theme_voices = Table("theme_voices", metadata, _key("theme_id", "themes.id"), _key("voice_id", "voices.id"),
+                     _number("similarity"), Column("quote", Boolean, nullable=False, default=False), Index(None, "voice_id"))
+# What became of a theme: created, merged, split, reopened, resolved. Never rewritten.
+theme_events = Table("theme_events", metadata, _key("theme_id"), _key("run_id"), _key("kind"), _at("at"), _json("detail"))
+
+# Step 2: stories. `status`: draft, ready, scoped, released, resolved, reopened, dropped.
+stories = Table("stories", metadata, _key("id"), _word("product"), _word("language"), _word("kind"), _text("title"),
+                _text("role"), _text("want"), _text("reason"), _text("acceptance"), _number("effort_days"), _json("metric"),
+                _json("evidence"), _word("status"), _count("revision"), _at("created_at"), _at("updated_at"),
+                Index(None, "product", "status"))
+story_themes = Table("story_themes", metadata, _key("story_id", "stories.id"), _key("theme_id", "themes.id"),
+                     Index(None, "theme_id"))
+
+# Step 3: scopes. `status`: proposed, approved, rejected. `factors` holds the figures behind a score.
+scopes = Table("scopes", metadata, _key("id"), _word("product"), _word("method"), _number("capacity", False),
+               _number("used", False), _word("status"), _word("decided_by", True), _text("note", True), _at("at"),
+               Index(None, "product", "at"))
+scope_items = Table("scope_items", metadata, _key("scope_id", "scopes.id"), _key("story_id", "stories.id"), _count("rank"),
+                    _number("score", False), _json("factors"), Column("chosen", Boolean, nullable=False), _text("why"))
+
+# Step 7: commits and releases. `status`: failed, candidate, deployed, rolled_back, superseded.
+commits = Table("commits", metadata, _key("product"), _key("sha"), _word("author", True), _at("at"), _text("subject"),
+                _word("kind"), Column("breaking", Boolean, nullable=False, default=False), _word("release", True),
+                Index(None, "release"))
+commit_stories = Table("commit_stories", metadata, _key("product"), _key("sha"), _key("story_id"), Index(None, "story_id"))
+releases = Table("releases", metadata, _key("key"), _word("product"), _word("version"), _word("commit"), _word("previous", True),
+                 _text("artifact", True), _word("digest", True), _text("changelog"), _json("tests"), _word("status"), _at("at"),
+                 Index(None, "product", "at"))
+
+# Steps 10 and 8: what was shown, and what people said. `outcome`: pass, fail, not_shown, error.
+checks = Table("checks", metadata, _key("key"), _key("rule"), _key("run_id"), _word("outcome"), _word("severity"), _text("serves"),
+               _text("detail"), _text("evidence"), _word("digest"), _at("at"))
+decisions = Table("decisions", metadata, _key("subject"), _key("gate"), _word("decision"), _word("by"), _text("note", True),
+                  _at("at"))
+
+# Step 9: deployments. `status`: running, succeeded, rolled_back, failed.
+deployments = Table("deployments", metadata, _key("id"), _word("product"), _word("version"), _word("environment"),
+                    _word("previous", True), _word("status"), _text("reason", True), _at("started_at"),
+                    _at("finished_at", True), Index(None, "product", "started_at"))
+deployment_steps = Table("deployment_steps", metadata, _key("deployment_id", "deployments.id"),
+                         Column("step", Integer, primary_key=True), _count("weight"), _count("requests"), _count("errors"),
+                         _number("error_rate"), _number("limit"), _word("verdict"), _text("why"), _at("at"))
+
+# Step 11: rollups by minute; `durations` is a histogram that adds up. Signals are known by their fingerprint.
+rollups = Table("rollups", metadata, _key("product"), Column("minute", UtcDateTime, primary_key=True), _key("version"),
+                _key("route"), _count("requests"), _count("errors"), _number("p50"), _number("p95"), _number("p99"),
+                _json("durations"))
+slo_status = Table("slo_status", metadata, _key("product"), _key("slo"), _key("run_id"), _number("target", False),
+                   _number("sli"), _number("budget_left"), _number("burn_rate"), _count("requests"), _at("at"))
+signals = Table("signals", metadata, _key("fingerprint"), _word("product"), _word("kind"), _word("severity"), _text("title"),
+                _json("detail"), _word("status"), _word("release", True), _at("first_at"), _at("last_at"),
+                Index(None, "product", "status"))
+
+# Closing the loop. Rates are voices per 1,000 requests or per day; `effect` is after / before, with its 95 % interval.
+outcomes = Table("outcomes", metadata, _key("story_id", "stories.id"), _key("theme_id", "themes.id"), _key("release"),
+                 _word("exposure"), _count("before_voices"), _number("before_exposure"), _count("after_voices"),
+                 _number("after_exposure"), _number("effect"), _number("low"), _number("high"), _word("verdict"), _at("at"))

@@ -1,0 +1,1 @@
+"""Step 11, operation and monitoring: logs to rollups, SLOs, signals."""

@@ -1,0 +1,1 @@
+"""Closing the loop: whether a release relieved its theme."""

@@ -1,0 +1,310 @@
+"""What a product's YAML may say, and errors that name file, line, column and field.
+
+One file a product in `include/products/`; its name is the product's. `python -m include.product` writes the JSON Schema
+that editors use (`include/products/schema.json`).
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from include.errors import InputError
+from include.key import PRODUCT_PATTERN
+
+MAX_BYTES = 1_000_000
+SCHEMA = Path(__file__).parent / "products" / "schema.json"
+
+
+class Part(BaseModel):
+    """A part of a product file: unknown fields are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Name = Annotated[str, Field(pattern=rf"^{PRODUCT_PATTERN}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Columns(Part):
+    """Which column of a source holds what. `text` may join several columns, first ones first."""
+
+    text: str | list[str] = "text"
+    id: str | None = Field(None, description="The source's own id of a voice; without one, its content identifies it.")
+    written_at: str | None = Field(None, description="When it was written: ISO 8601 or any form that pandas reads; UTC if no zone.")
+    author: str | None = Field(None, description="Who wrote it; stored only as a keyed hash.")
+    rating: str | None = Field(None, description="A number; `rating_scale` says what it means.")
+    language: str | None = Field(None, description="ISO 639-1 code, where the source knows it.")
+
+
+class FileSource(Part):
+    """Voices in a file: CSV, TSV, JSON Lines or Parquet."""
+
+    name: Name
+    kind: Literal["file"] = "file"
+    path: str = Field(description="Path of the file; relative paths start at CLOSED_LOOP_HOME.")
+    format: Literal["csv", "tsv", "jsonl", "parquet"]
+    encoding: str = "utf-8"
+    columns: Columns = Columns()
+    rating_scale: tuple[float, float] = Field((1, 5), description="Worst and best rating.")
+    missing_ok: bool = Field(False, description="A file that does not exist yet is an empty one.")
+
+
+class Voices(Part):
+    """Where the product's customers are heard."""
+
+    sources: list[FileSource] = []
+    min_theme_size: int = Field(3, ge=1, description="Voices that it takes to call something a theme.")
+
+
+class Repository(Part):
+    """The product's git repository and how its tests run, from a clean worktree."""
+
+    url: str = Field(description="Any URL that git understands; file paths too.")
+    branch: str = "main"
+    setup: str | None = Field(None, description="Shell command that prepares the environment, with the venv's python on PATH.")
+    test: str = Field(description="Shell command that runs the tests and writes JUnit XML.")
+    junit: str = Field("junit.xml", description="The JUnit XML file that `test` writes, relative to the worktree.")
+    timeout_seconds: int = Field(600, ge=1)
+
+
+class Approval(Part):
+    """Who decides: `automatic`, or a person in the Airflow UI."""
+
+    by: Literal["automatic", "person"] = "automatic"
+
+
+class Planning(Part):
+    """How the scope of a cycle is chosen."""
+
+    method: Literal["rice", "wsjf"] = "rice"
+    capacity: float = Field(10, gt=0, description="Person-days in one cycle.")
+    approval: Approval = Approval()
+
+
+class PersonalField(Part):
+    """One field of personal data that the product holds."""
+
+    field: str
+    purpose: str | None = None
+    region: str | None = Field(None, description="ISO 3166-1 alpha-2 code of where it is stored, or EU.")
+    retention_days: int | None = Field(None, gt=0)
+
+
+class Compliance(Part):
+    """What the product must keep to."""
+
+    licences: list[str] = Field(["MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "ISC", "PSF-2.0"],
+                                description="SPDX ids of the licences that the product and its parts may bear.")
+    data_inventory: list[PersonalField] = []
+    packs: list[str] = ["baseline"]
+
+
+class Canary(Part):
+    """How traffic moves to a new version, and what makes it turn back."""
+
+    steps: list[Annotated[int, Field(ge=1, le=100)]] = [10, 50, 100]
+    seconds: float = Field(30, gt=0, description="How long each step is watched at most.")
+    min_requests: int = Field(50, ge=1, description="Requests that the new version must answer before a step is judged.")
+    max_error_rate: Share = 0.02
+    when_unsure: Literal["rollback", "promote"] = Field("rollback", description="What to do when too few requests came.")
+
+    @model_validator(mode="after")
+    def _rising_to_all(self) -> "Canary":
+        if self.steps != sorted(set(self.steps)) or self.steps[-1:] != [100]:
+            raise ValueError("steps must rise and end at 100")
+        return self
+
+
+class Deployment(Part):
+    """The environment that the product runs in: supervised processes behind HAProxy."""
+
+    environment: Name = "production"
+    command: str = Field(description="Command of one replica; {port} is replaced by the port that it must listen on.")
+    port: int = Field(ge=1, le=65535, description="The port on 127.0.0.1 where HAProxy serves the product.")
+    replicas: int = Field(2, ge=1, le=64)
+    health: str = Field("/health", pattern="^/", description="A path that answers 200 when a replica is ready.")
+    start_seconds: float = Field(20, gt=0, description="How long a replica may take until it is healthy.")
+    env: dict[str, str] = {}
+    canary: Canary = Canary()
+
+
+class Outcome(Part):
+    """How the effect of a release is measured: complaints per exposure, before and after."""
+
+    exposure: Literal["requests", "days"] = "requests"
+    window_days: int = Field(28, ge=1, description="How far to look back and ahead from the deployment.")
+
+
+class Product(Part):
+    """One product, as its file says."""
+
+    name: Name = Field(description="The file's name, without .yaml.")
+    title: str
+    owner: str = Field(description="The team that answers for it.")
+    voices: Voices = Voices()
+    planning: Planning = Planning()
+    repository: Repository | None = None
+    user_testing: Approval = Approval()
+    compliance: Compliance = Compliance()
+    deployment: Deployment | None = None
+    slo: str | None = Field(None, description="Path of an OpenSLO YAML file; relative paths start at the product file.")
+    outcome: Outcome = Outcome()
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> "Product":
+        names = [source.name for source in self.voices.sources]
+        if twice := sorted({name for name in names if names.count(name) > 1} | ({"operations"} & set(names))):
+            raise ValueError(f"voices.sources: names taken twice or reserved: {', '.join(twice)}")
+        return self
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A product file that can't be used, and why."""
+
+    path: Path
+    error: InputError
+
+
+def home() -> Path:
+    """The folder of everything that Closed Loop writes: CLOSED_LOOP_HOME, or `.loop` beside `include`."""
+    return Path(os.environ.get("CLOSED_LOOP_HOME") or Path(__file__).resolve().parents[1] / ".loop")
+
+
+def folders() -> list[Path]:
+    """The folders of product files: CLOSED_LOOP_PRODUCTS (like PATH), or `include/products`."""
+    setting = os.environ.get("CLOSED_LOOP_PRODUCTS") or str(SCHEMA.parent)
+    return [Path(entry) for entry in setting.split(os.pathsep) if entry]
+
+
+def product_files() -> list[Path]:
+    """Every product file, by name."""
+    return sorted((path for folder in folders() for path in folder.glob("*.yaml")), key=lambda path: path.name)
+
+
+def products() -> tuple[list[Product], list[Broken]]:
+    """All products that can be read, by name, and the files that can't: one broken file spoils no other."""
+    good: dict[str, Product] = {}
+    broken: list[Broken] = []
+    for path in product_files():
+        try:
+            product = read_product(path)
+            if product.name in good:
+                raise InputError(f"{path}:1:1: name: another file describes {product.name!r} too")
+            good[product.name] = product
+        except InputError as error:
+            broken.append(Broken(path, error))
+    return list(good.values()), broken
+
+
+def product_named(name: str) -> Product:
+    """The product called `name`. Raises InputError when there is no such file or it is broken."""
+    for path in product_files():
+        if path.stem == name:
+            return read_product(path)
+    raise InputError(f"unknown product {name!r}: no {name}.yaml in {', '.join(map(str, folders()))}")
+
+
+def read_product(path: Path) -> Product:
+    """Read one product file.
+
+    `${NAME}` and `${NAME:-default}` in values are replaced from the environment; CLOSED_LOOP_HOME always has a value.
+    Raises InputError with one `file:line:column: field: message` a line.
+    """
+    try:
+        text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}:1:1: cannot be read: {error}") from error
+    if len(text) > MAX_BYTES:
+        raise InputError(f"{path}:1:1: larger than {MAX_BYTES:,} bytes")
+    try:
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        value = _plain(root) if root is not None else None
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        raise InputError(f"{path}:{place}: no YAML: {getattr(error, 'problem', None) or error}") from error
+    try:
+        product = Product.model_validate(value)
+    except ValidationError as error:
+        lines = [f"{path}:{_place(root, item['loc'])}: {'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}"
+                 for item in error.errors()]
+        raise InputError("\n".join(lines)) from error
+    if product.name != path.stem:
+        raise InputError(f"{path}:{_place(root, ('name',))}: name: is {product.name!r}, but the file is {path.name}")
+    return product
+
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def _expanded(text: str, mark: Any) -> str:
+    def value(match: re.Match[str]) -> str:
+        found = str(home()) if match[1] == "CLOSED_LOOP_HOME" else os.environ.get(match[1], match[2])
+        if found is None:
+            raise yaml.MarkedYAMLError(problem=f"environment variable {match[1]} is not set", problem_mark=mark)
+        return found
+
+    return _VARIABLE.sub(value, text)
+
+
+def _plain(node: yaml.Node) -> Any:
+    """A composed node as plain values, variables replaced. Aliases and repeated fields are refused."""
+    constructor = yaml.CSafeLoader("")
+    seen: set[int] = set()
+
+    def build(node: yaml.Node) -> Any:
+        if id(node) in seen:
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=node.start_mark)
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [build(item) for item in node.value]
+        if isinstance(node, yaml.MappingNode):
+            fields: dict[str, Any] = {}
+            for key, item in node.value:
+                if key.value in fields:
+                    raise yaml.MarkedYAMLError(problem=f"field {key.value!r} stands twice", problem_mark=key.start_mark)
+                fields[key.value] = build(item)
+            return fields
+        expanded = _expanded(node.value, node.start_mark)
+        if expanded != node.value and not node.style:
+            node = yaml.ScalarNode(yaml.CSafeLoader("").resolve(yaml.ScalarNode, expanded, (True, False)), expanded)
+        elif expanded != node.value:
+            return expanded
+        return constructor.construct_object(node)
+
+    return build(node)
+
+
+def _place(node: yaml.Node | None, loc: tuple[int | str, ...]) -> str:
+    """`line:column` of the field at `loc`, or of its nearest parent that the file has."""
+    mark = node.start_mark if node else None
+    for step in loc:
+        child = next((item for item in _children(node, step)), None)
+        if child is None:
+            break
+        mark, node = child[0].start_mark, child[1]
+    return f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+
+
+def _children(node: yaml.Node | None, step: int | str) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+        yield from ((item, item) for item in node.value[step : step + 1])
+    if isinstance(node, yaml.MappingNode):
+        yield from ((key, item) for key, item in node.value if key.value == step)
+
+
+def json_schema() -> str:
+    """The JSON Schema (2020-12) of a product file."""
+    return json.dumps(Product.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(json_schema(), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Step 3, scope and priority: what the next cycle takes in, and why."""

@@ -1,0 +1,1 @@
+"""Step 8, testing with real users: people accept or reject."""

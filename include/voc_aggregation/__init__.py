@@ -1,0 +1,1 @@
+"""Step 1, the voice of the customer: hear, redact, understand, group into themes."""

@@ -1,0 +1,50 @@
+"""What every test may hold: a fresh ledger, artifacts in a folder of its own, and a home that is nobody else's."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from include.artifacts import Artifacts
+from include.ledger.engine import connect, upgrade
+
+SHARED = Path(os.environ.get("CLOSED_LOOP_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """CLOSED_LOOP_HOME for this test alone."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("CLOSED_LOOP_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite ledger to copy."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    upgrade(f"sqlite:///{path}")
+    connect(f"sqlite:///{path}").dispose()
+    return path
+
+
+@pytest.fixture
+def ledger(migrated: Path, tmp_path: Path) -> Iterator[Engine]:
+    """An empty ledger of the newest schema."""
+    path = tmp_path / "ledger.db"
+    shutil.copy(migrated, path)
+    engine = connect(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Artifacts:
+    """An empty artifact store."""
+    return Artifacts(str(tmp_path / "artifacts"))
