@@ -1,0 +1,1 @@
+"""Closed Loop on one machine: an embedded Airflow, its settings, and the demo."""
