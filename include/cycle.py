@@ -8,8 +8,16 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, Connection, ExceptionRetryPolicy, PartitionedAssetTimetable, RetryAction, RetryRule, Variable
-from airflow.sdk import get_current_context
+from airflow.sdk import (
+    Asset,
+    Connection,
+    ExceptionRetryPolicy,
+    PartitionedAssetTimetable,
+    RetryAction,
+    RetryRule,
+    Variable,
+    get_current_context,
+)
 from airflow.sdk.exceptions import AirflowSkipException
 from sqlalchemy import URL, Engine
 
@@ -19,17 +27,19 @@ from include.ledger.engine import connect
 from include.ledger.runs import Run
 from include.product import Product, home, product_named
 
-# asset                                     published by            wakes
-STARTED = Asset("cycle/started")          # nightly_cycle           voc_aggregation, compliance_checks, monitoring_rollups, outcome_review
-REQUESTED = Asset("release/requested")    # release                 build_and_test
-THEMES = Asset("voice/themes")            # voc_aggregation         story_writing, outcome_review
-STORIES = Asset("backlog/stories")        # story_writing           scope_planning
-SCOPE = Asset("backlog/scope")            # scope_planning          build_and_test
-CANDIDATE = Asset("release/candidate")    # build_and_test          compliance_checks, user_testing, deployment
-COMPLIANT = Asset("release/compliant")    # compliance_checks       deployment
-ACCEPTED = Asset("release/accepted")      # user_testing            deployment
-DEPLOYED = Asset("release/deployed")      # deployment              monitoring_rollups
-SIGNALS = Asset("operations/signals")     # monitoring_rollups, deployment (rolled back)    voc_aggregation
+# asset                                     published by                       wakes
+STARTED = Asset("cycle/started")          # nightly_cycle                      voc_aggregation, compliance_checks,
+#                                                                              monitoring_rollups, outcome_review
+REQUESTED = Asset("release/requested")    # release                            build_and_test
+THEMES = Asset("voice/themes")            # voc_aggregation                    story_writing, outcome_review
+STORIES = Asset("backlog/stories")        # story_writing                      scope_planning
+SCOPE = Asset("backlog/scope")            # scope_planning                     build_and_test
+CANDIDATE = Asset("release/candidate")    # build_and_test                     compliance_checks, user_testing, deployment
+COMPLIANT = Asset("release/compliant")    # compliance_checks                  deployment
+ACCEPTED = Asset("release/accepted")      # user_testing                       deployment
+DEPLOYED = Asset("release/deployed")      # deployment                         monitoring_rollups
+SIGNALS = Asset("operations/signals")     # monitoring_rollups; deployment     voc_aggregation
+#                                           that was rolled back
 
 # Wrong input stays wrong, so it fails at once and says what and where. All else (a lock, a network, a killed process) may
 # pass: three tries, the delay from Airflow's own setting [core] default_task_retry_delay.

@@ -37,7 +37,7 @@ class Columns(Part):
 
     text: str | list[str] = "text"
     id: str | None = Field(None, description="The source's own id of a voice; without one, its content identifies it.")
-    written_at: str | None = Field(None, description="When it was written: ISO 8601 or any form that pandas reads; UTC if no zone.")
+    written_at: str | None = Field(None, description="When it was written, as pandas reads it; UTC where no zone is given.")
     author: str | None = Field(None, description="Who wrote it; stored only as a keyed hash.")
     rating: str | None = Field(None, description="A number; `rating_scale` says what it means.")
     language: str | None = Field(None, description="ISO 639-1 code, where the source knows it.")

@@ -131,8 +131,8 @@ releases = Table("releases", metadata, _key("key"), _word("product"), _word("ver
                  Index(None, "product", "at"))
 
 # Steps 10 and 8: what was shown, and what people said. `outcome`: pass, fail, not_shown, error.
-checks = Table("checks", metadata, _key("key"), _key("rule"), _key("run_id"), _word("outcome"), _word("severity"), _text("serves"),
-               _text("detail"), _text("evidence"), _word("digest"), _at("at"))
+checks = Table("checks", metadata, _key("key"), _key("rule"), _key("run_id"), _word("outcome"), _word("severity"),
+               _text("serves"), _text("detail"), _text("evidence"), _word("digest"), _at("at"))
 decisions = Table("decisions", metadata, _key("subject"), _key("gate"), _word("decision"), _word("by"), _text("note", True),
                   _at("at"))
 
