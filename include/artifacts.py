@@ -30,7 +30,7 @@ class Artifacts:
     def read(self, name: str) -> bytes:
         """The bytes stored under `name`. Raises FileNotFoundError."""
         with fsspec.open(self._path(name), "rb") as file:
-            return file.read()
+            return bytes(file.read())
 
     def exists(self, name: str) -> bool:
         """Whether something is stored under `name`."""

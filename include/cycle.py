@@ -92,4 +92,4 @@ def author_key() -> bytes:
     secret = Connection.get("author_key").password
     if not secret:
         raise ValueError("the connection 'author_key' has no password")
-    return secret.encode()
+    return str(secret).encode()

@@ -274,11 +274,9 @@ def _plain(node: yaml.Node) -> Any:
                 fields[key.value] = build(item)
             return fields
         expanded = _expanded(node.value, node.start_mark)
-        if expanded != node.value and not node.style:
-            node = yaml.ScalarNode(yaml.CSafeLoader("").resolve(yaml.ScalarNode, expanded, (True, False)), expanded)
-        elif expanded != node.value:
-            return expanded
-        return constructor.construct_object(node)
+        if expanded == node.value:
+            return constructor.construct_object(node)
+        return int(expanded) if expanded.isdecimal() and not getattr(node, "style", None) else expanded
 
     return build(node)
 

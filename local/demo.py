@@ -1,0 +1,242 @@
+"""`make demo`: one whole turn of the loop on the sample tea shop, from what customers wrote to whether the release helped.
+
+The demo plays the people: the developer who merges the fix, the one who approves, and the customers, whose reviews follow from
+what the shop really answers them. `--voices FILE` turns the loop on your own file besides, up to the scope.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from include.deployment.run import ensure_running
+from sqlalchemy import Engine, func, or_, select
+
+from include.artifacts import Artifacts
+from include.ledger.engine import connect, reading, upgrade
+from include.ledger.tables import (
+    commits,
+    deployments,
+    outcomes,
+    scope_items,
+    scopes,
+    stories,
+    story_themes,
+    theme_voices,
+    themes,
+    voices,
+)
+from include.ledger.trace import trace
+from include.markup import plain
+from include.product import folders, home, product_named
+from local.airflow import USER, LocalAirflow
+from local.customers import keep_using, write_history
+from local.loop import Loop
+from local.own_voices import describe
+from local.sample.history import create, merge_fix
+
+TURN = 240  # seconds that one turn may take
+REQUESTS_A_SECOND = 30
+
+
+class Demo:
+    """The stage: an Airflow, the loop on it, the shop's repository and its customers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.begun = time.monotonic()
+        self.folder = folder
+        self.reviews = folder / "demo" / "shop-reviews.csv"
+        self.airflow = LocalAirflow(folder)
+        self.loop = Loop(self.airflow)
+
+    @property
+    def ledger(self) -> Engine:
+        return connect(f"sqlite:///{self.folder / 'ledger.db'}")
+
+    def say(self, text: str) -> None:
+        print(f"{time.monotonic() - self.begun:6.1f} s  {text}", flush=True)
+
+    def play(self, who: str, text: str) -> None:
+        self.say(f"[{who}] {text}")
+
+    def prepare(self) -> Path:
+        """The shop's repository and its first reviews, a migrated ledger, a running Airflow."""
+        repository = create(self.folder / "demo")
+        write_history(self.reviews, datetime.now(UTC))
+        upgrade(f"sqlite:///{self.folder / 'ledger.db'}")
+        self.say("starting Airflow on 127.0.0.1 …")
+        self.airflow.start()
+        self.loop.unpause()
+        ensure_running(self.ledger, product_named("shop"), Artifacts(str(self.folder / "artifacts")))
+        self.say(f"Airflow is up: {self.airflow.url}   user {USER}   password {self.airflow.keys['password']}")
+        return repository
+
+    def observe(self, run: dict[str, Any]) -> None:
+        """A line of the time line for each state that a run comes to."""
+        sign = {"success": "✔", "failed": "✘", "running": "▶"}.get(run["state"])
+        if sign:
+            self.say(f"  {sign} {run['dag_id']:<20} {run['partition_key'] or ''}")
+
+    def approve(self, question: dict[str, Any]) -> None:
+        """The one who approves says yes to what the web UI asks."""
+        self.play("approver", f"accepts in the web UI: {plain(question['subject'], 90)}")
+        self.loop.answer(question, note="Looks right, go ahead.")
+
+    def turn(self) -> None:
+        """Let the loop run until it rests."""
+        self.loop.rest(TURN, self.observe, self.approve)
+
+    def running_version(self) -> str | None:
+        """The version of the shop that serves its customers."""
+        newest = select(deployments.c.version).where(
+            deployments.c.product == "shop", deployments.c.status == "succeeded").order_by(deployments.c.finished_at.desc())
+        with reading(self.ledger) as connection:
+            return connection.scalar(newest)
+
+    @contextmanager
+    def customers(self) -> Iterator[None]:
+        """Customers use the shop and write reviews as long as the block runs."""
+        done, url = Event(), f"http://127.0.0.1:{product_named('shop').deployment.port}"  # type: ignore[union-attr]
+        using = Thread(target=keep_using, args=(url, self.reviews, REQUESTS_A_SECOND, done))
+        using.start()
+        try:
+            yield
+        finally:
+            done.set()
+            using.join()
+
+    def coupon_stories(self) -> list[str]:
+        """The stories that the developer takes up: those of the themes in which most voices speak of coupons."""
+        about = func.count().filter(or_(voices.c.text.ilike("%coupon%"), voices.c.text.like("%쿠폰%")))
+        found = select(story_themes.c.story_id).join(stories, stories.c.id == story_themes.c.story_id).join(
+            theme_voices, theme_voices.c.theme_id == story_themes.c.theme_id).join(
+            voices, voices.c.id == theme_voices.c.voice_id).where(stories.c.product == "shop").group_by(
+            story_themes.c.story_id).having(about * 2 > func.count())
+        with reading(self.ledger) as connection:
+            return sorted(connection.scalars(found))
+
+    def mend(self, repository: Path) -> None:
+        """The developer merges the fix and asks for a release, unless an earlier demo did."""
+        found = self.coupon_stories()
+        sha = merge_fix(repository, found)
+        with reading(self.ledger) as connection:
+            release = connection.scalar(select(commits.c.release).where(commits.c.product == "shop", commits.c.sha == sha))
+        if release:
+            self.say(f"the fix {sha[:8]} is released as {release} already; customers go on using it")
+            return
+        self.play("developer", f"merges the fix {sha[:8]} for story {', '.join(found)}, and fills in the release form")
+        self.loop.trigger("release", product="shop", note="Coupons work at checkout")
+        self.turn()
+        self.play("customers", f"now meet version {self.running_version()}")
+
+    def first_turn(self) -> None:
+        """What customers wrote becomes themes, stories, a scope; the shop as it is becomes its first release."""
+        self.say("turn 1: nightly_cycle hears what customers wrote")
+        self.loop.trigger("nightly_cycle")
+        self.turn()
+
+    def second_turn(self, repository: Path) -> None:
+        """Customers meet the flaw, the developer mends it, a release is asked for, and its effect is measured."""
+        with self.customers():
+            self.play("customers", f"use the shop ({REQUESTS_A_SECOND} requests a second) and write what they meet")
+            self.next_minute()
+            self.mend(repository)
+            self.next_minute()
+            time.sleep(45)
+        self.say("the next night: nightly_cycle hears the customers again")
+        self.loop.trigger("nightly_cycle")
+        self.turn()
+
+    def next_minute(self) -> None:
+        """Traffic is counted by the minute: let the one that has begun end."""
+        time.sleep(60 - time.time() % 60)
+
+    def show(self) -> None:
+        """The trace of one voice to its outcome, and where to look."""
+        answered = select(theme_voices.c.voice_id).join(voices, voices.c.id == theme_voices.c.voice_id).join(
+            outcomes, outcomes.c.theme_id == theme_voices.c.theme_id).order_by(
+            theme_voices.c.quote.desc(), voices.c.written_at).limit(1)
+        with reading(self.ledger) as connection:
+            voice = connection.scalar(answered)
+            chain = trace(connection, "voice", voice) if voice else {}
+        print("\nThe trace of one voice to its outcome")
+        for kind, text in _told(chain):
+            print(f"  {kind:<11} {text}")
+        url = self.airflow.url
+        print(f"\nLook around (user {USER}, password {self.airflow.keys['password']}):\n"
+              f"  the loop as a graph    {url}/assets\n"
+              f"  every run              {url}/dag_runs\n"
+              f"  the release form       {url}/dags/release\n"
+              f"  the tea shop           http://127.0.0.1:{product_named('shop').deployment.port}/checkout?tea=sencha&coupon=TEA10\n"  # type: ignore[union-attr]
+              "Airflow and the shop go on running; `make stop` ends both.")
+
+
+    def show_own(self, product: str) -> None:
+        """What became of your own file: its themes, and the stories that the scope takes in."""
+        largest = select(themes.c.name, themes.c.size, themes.c.kind, themes.c.language).where(
+            themes.c.product == product).order_by(themes.c.size.desc()).limit(8)
+        newest = select(scopes.c.id).where(scopes.c.product == product).order_by(scopes.c.at.desc()).limit(1)
+        taken = select(stories.c.title, scope_items.c.score).join(scope_items, scope_items.c.story_id == stories.c.id).where(
+            scope_items.c.scope_id.in_(newest), scope_items.c.chosen).order_by(scope_items.c.rank).limit(8)
+        with reading(self.ledger) as connection:
+            print(f"\nYour voices ({product}): the largest themes")
+            for theme in connection.execute(largest):
+                print(f"  {theme.size:>6} voices  {theme.kind:<9} {theme.language:<3} {plain(theme.name, 80)}")
+            print("What the scope takes in first")
+            for story in connection.execute(taken):
+                print(f"  {story.score:>8.1f}  {plain(story.title, 90)}")
+
+
+def _told(chain: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, str]]:
+    tell = {
+        "voice": lambda row: f"“{plain(row['text'], 90)}” ({row['language']}, {row['written_at']:%Y-%m-%d %H:%M})",
+        "theme": lambda row: f"{plain(row['name'], 90)} ({row['size']} voices, {row['status']})",
+        "story": lambda row: f"{row['id']}  {plain(row['title'], 90)} ({row['status']})",
+        "commit": lambda row: f"{row['sha'][:8]}  {plain(row['subject'], 90)}",
+        "release": lambda row: f"{row['key']}  {row['digest'][:19]} ({row['status']})",
+        "deployment": lambda row: f"{row['version']} to {row['environment']}: {row['status']} at {row['finished_at']:%H:%M:%S}",
+        "outcome": lambda row: (f"{row['verdict']}: {row['before_voices']} complaints in {row['before_exposure']:,.0f} requests "
+                                f"before, {row['after_voices']} in {row['after_exposure']:,.0f} after"
+                                f"{_interval(row)}"),
+    }
+    for kind, rows in chain.items():
+        for row in rows:
+            yield kind, tell[kind](row)
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if row["effect"] is None:
+        return ""
+    high = "∞" if row["high"] is None else f"{row['high']:.2f}"
+    return f"; rate × {row['effect']:.2f} (95 %: {row['low']:.2f} to {high})"
+
+
+def main() -> None:
+    """Set the stage, turn the loop, show what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--voices", type=Path, help="a CSV, TSV, JSON Lines or Parquet file of your own")
+    arguments = parser.parse_args()
+    os.environ["CLOSED_LOOP_HOME"] = str(home().resolve())
+    own = describe(arguments.voices, home() / "products") if arguments.voices else None
+    if (home() / "products").is_dir():
+        os.environ["CLOSED_LOOP_PRODUCTS"] = os.pathsep.join([*map(str, folders()), str(home() / "products")])
+    demo = Demo(home())
+    repository = demo.prepare()
+    if own or not demo.running_version():
+        demo.first_turn()
+    if not demo.running_version():
+        sys.exit(f"The shop was not deployed; the runs say why: {demo.airflow.url}/dag_runs")
+    demo.second_turn(repository)
+    demo.show()
+    if own:
+        demo.show_own(own.name)
+
+
+if __name__ == "__main__":
+    main()

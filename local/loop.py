@@ -1,0 +1,103 @@
+"""Turning the loop on an embedded Airflow: start a phase, answer its questions, watch its runs until it rests."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from local.airflow import LocalAirflow, RefusedError, wait_until
+
+ACTIVE = ("queued", "running")
+Observer = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Loop:
+    """The loop's DAGs on a running Airflow."""
+
+    airflow: LocalAirflow
+    dags: int = 11
+
+    def unpause(self) -> None:
+        """Wait until every DAG has been read, and let them run."""
+        wait_until(lambda: self.airflow.api("GET", "/dags?limit=1")["total_entries"] >= self.dags, 120, "DAGs are missing")
+        self.airflow.api("PATCH", "/dags?dag_id_pattern=%25", {"is_paused": False})
+
+    def trigger(self, dag_id: str, key: str | None = None, **conf: Any) -> str:
+        """Start a run by hand, as the web UI's form does; returns its run id."""
+        body = {"logical_date": None, "conf": conf, "partition_key": key}
+        run_id: str = self.airflow.api("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+        return run_id
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs of all DAGs, oldest first."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.airflow.api("GET", f"/dags/~/dagRuns?order_by=id&limit=100&offset={len(found)}")
+            found += page["dag_runs"]
+            if not page["dag_runs"] or len(found) >= page["total_entries"]:
+                return found
+
+    def tasks(self, run: dict[str, Any]) -> list[dict[str, Any]]:
+        """The task instances of a run."""
+        path = f"/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'], safe='')}/taskInstances"
+        found: list[dict[str, Any]] = self.airflow.api("GET", path)["task_instances"]
+        return found
+
+    def events(self) -> list[tuple[str, str]]:
+        """Every asset event, oldest first, as (asset, key)."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.airflow.api("GET", f"/assets/events?order_by=timestamp&limit=100&offset={len(found)}")
+            found += page["asset_events"]
+            if not page["asset_events"] or len(found) >= page["total_entries"]:
+                return [(event["name"], event["partition_key"]) for event in found]
+
+    def questions(self) -> list[dict[str, Any]]:
+        """What waits for a person."""
+        found: list[dict[str, Any]] = self.airflow.api(
+            "GET", "/dags/~/dagRuns/~/hitlDetails?response_received=false")["hitl_details"]
+        return found
+
+    def answer(self, question: dict[str, Any], option: str = "Accept", note: str = "") -> None:
+        """Answer a question as the signed-in user."""
+        task = question["task_instance"]
+        path = (f"/dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'], safe='')}/taskInstances/{task['task_id']}"
+                f"/{task['map_index']}/hitlDetails")
+        self.airflow.api("PATCH", path, {"chosen_options": [option], "params_input": {"note": note}})
+
+    def rest(self, timeout: float, observe: Observer | None = None, answer: Observer | None = None,
+             quiet: float = 4) -> list[dict[str, Any]]:
+        """Wait until nothing has run for `quiet` seconds; returns all runs.
+
+        `observe` sees every run in every state that it comes to, `answer` every question that waits for a person. Raises
+        TimeoutError when the loop has not come to rest within `timeout` seconds.
+        """
+        seen: dict[str, str] = {}
+        deadline, still = time.monotonic() + timeout, time.monotonic()
+        while time.monotonic() - still < quiet:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the loop did not come to rest within {timeout:.0f} s")
+            runs = self.runs()
+            for run in runs:
+                if seen.get(run["dag_run_id"]) != run["state"]:
+                    seen[run["dag_run_id"]] = run["state"]
+                    still = time.monotonic()
+                    if observe:
+                        observe(run)
+            if any(run["state"] in ACTIVE for run in runs):
+                still = time.monotonic()
+                self._ask(answer)
+            time.sleep(0.3)
+        return runs
+
+    def _ask(self, answer: Observer | None) -> None:
+        if answer is None:
+            return
+        for question in self.questions():
+            try:
+                answer(question)
+            except RefusedError as error:
+                if error.status != 409:  # 409: it was answered between our look and our answer
+                    raise
