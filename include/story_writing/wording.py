@@ -1,0 +1,151 @@
+"""What a story says, in the language of its theme: role, want, reason, and acceptance criteria in Gherkin.
+
+The theme's name comes from what strangers wrote. It is put on one line, between quotation marks, and never at the start of a
+line, so that nothing in it reads as Gherkin. No voice is copied into a story: it can be erased without touching one.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gherkin.errors import ParserError
+from gherkin.parser import Parser
+
+from include.markup import plain
+from include.story_writing.korean import particle
+
+NAME = 120  # characters of a theme's name that a story repeats
+
+
+class Wording(NamedTuple):
+    """The parts of one kind of story; `{name}`, `{product}` and the particles of the name are filled in."""
+
+    role: str
+    want: str
+    reason: str
+    scenario: str
+    given: str
+    when: str
+    then: str
+
+
+ENGLISH = {
+    "bug": Wording(
+        "customer of {product}", "what I reported as “{name}” to work as it should", "I can finish what I came for",
+        "What customers reported does not happen again", "a customer in the situation reported as “{name}”",
+        "the customer does the same with the new version", "it works, and nothing is left to complain about"),
+    "feature": Wording(
+        "customer of {product}", "to be able to do what I asked for as “{name}”", "I can do what I can't do today",
+        "What customers asked for can be done", "a customer who asked for “{name}”",
+        "the customer tries it with the new version", "it can be done without help"),
+    "question": Wording(
+        "customer of {product}", "to find the answer to “{name}” by myself", "I don't have to ask and wait",
+        "The answer is found without asking", "a customer who has the question “{name}”",
+        "the customer looks for the answer in the new version", "the answer is there, and it is right"),
+    "operation": Wording(
+        "operator of {product}", "the cause of “{name}” removed", "customers are served without failures",
+        "The failure does not come back", "the conditions under which “{name}” was seen",
+        "the new version serves requests", "the failure is not seen again"),
+}
+KOREAN = {
+    "bug": Wording(
+        "{product} 고객", "“{name}” 문제를 더는 겪지 않기를", "하려던 일을 끝까지 마칠 수 있도록",
+        "고객이 알린 문제가 다시 생기지 않는다", "고객이 “{name}”{을/를} 알렸던 상황에서",
+        "새 버전에서 같은 일을 다시 하면", "문제없이 끝나고 더 불평할 것이 없다"),
+    "feature": Wording(
+        "{product} 고객", "“{name}”{을/를} 쓸 수 있기를", "지금은 할 수 없는 일을 할 수 있도록",
+        "고객이 바라던 일을 할 수 있다", "고객이 “{name}”{을/를} 바랐고",
+        "새 버전에서 그 일을 해 보면", "도움 없이 할 수 있다"),
+    "question": Wording(
+        "{product} 고객", "“{name}”에 대한 답을 스스로 찾을 수 있기를", "따로 묻고 기다리지 않아도 되도록",
+        "묻지 않고도 답을 찾는다", "고객이 “{name}”{이/가} 궁금하고",
+        "새 버전에서 답을 찾아보면", "맞는 답이 있다"),
+    "operation": Wording(
+        "{product} 운영자", "“{name}”{이/가} 다시 일어나지 않기를", "고객이 오류 없이 서비스를 쓸 수 있도록",
+        "같은 장애가 다시 일어나지 않는다", "“{name}”{이/가} 일어났던 조건에서",
+        "새 버전이 요청을 처리하면", "같은 장애가 다시 보이지 않는다"),
+}
+_ENGLISH_FORM = """\
+# language: en
+Feature: “{name}”
+
+  Scenario: {w.scenario}
+    Given {w.given}
+    When {w.when}
+    Then {w.then}
+
+  Scenario: Customers say so themselves
+    Given the change is deployed
+    When what customers write afterwards is compared with before
+    Then {goal}
+"""
+_KOREAN_FORM = """\
+# language: ko
+기능: “{name}”
+
+  시나리오: {w.scenario}
+    먼저 {w.given}
+    만일 {w.when}
+    그러면 {w.then}
+
+  시나리오: 고객의 말로 확인한다
+    먼저 변경이 배포된 뒤에
+    만일 고객이 쓴 글을 배포 전과 비교하면
+    그러면 {goal}
+"""
+
+
+@dataclass(frozen=True)
+class Text:
+    """The words of one story."""
+
+    title: str
+    role: str
+    want: str
+    reason: str
+    acceptance: str
+
+
+def text_of(name: str, kind: str, language: str, product: str, exposure: str, baseline: float | None) -> Text:
+    """The words of a story for a theme. Korean for `ko`, else English.
+
+    A kind other than feature, question and operation reads as a bug: something that customers complain about. `exposure` is
+    requests or days; `baseline` the complaint rate that the story should lower, None where it isn't known yet.
+    """
+    korean = language == "ko"
+    name, product = plain(name, NAME).strip(" “”\"'") or kind, plain(product)
+    wordings = KOREAN if korean else ENGLISH
+    fill = {"name": name, "product": product} | {pair: particle(name, pair) for pair in ("을/를", "이/가")}
+    words = Wording(*(_filled(part, fill) for part in wordings.get(kind, wordings["bug"])))
+    goal = (_korean_goal if korean else _english_goal)(name, exposure, baseline)
+    form = _KOREAN_FORM if korean else _ENGLISH_FORM
+    acceptance = form.format(name=name, w=words, goal=goal)
+    if problem := gherkin_problem(acceptance):
+        raise ValueError(f"the acceptance criteria of {name!r} are no Gherkin: {problem}")
+    return Text(name, words.role, words.want, words.reason, acceptance)
+
+
+def gherkin_problem(text: str) -> str | None:
+    """Why the official Gherkin parser refuses `text`, or None. A feature without a scenario is refused too."""
+    try:
+        feature = Parser().parse(text).get("feature")
+    except ParserError as error:
+        return str(error)
+    return None if feature and feature["children"] else "no scenario"
+
+
+def _filled(part: str, fill: dict[str, str]) -> str:
+    for slot, value in fill.items():
+        if slot != "name":
+            part = part.replace(f"{{{slot}}}", value)
+    return part.replace("{name}", fill["name"])  # last, so that nothing inside of the name is filled in
+
+
+def _english_goal(name: str, exposure: str, baseline: float | None) -> str:
+    unit = {"requests": "per 1,000 requests", "days": "per day"}[exposure]
+    return f"voices about “{name}” {unit} are fewer than {f'{baseline:.3g}' if baseline else 'before'}"
+
+
+def _korean_goal(name: str, exposure: str, baseline: float | None) -> str:
+    unit = {"requests": "요청 1,000건당", "days": "하루에"}[exposure]
+    than = f"{baseline:.3g}건보다" if baseline else "전보다"
+    return f"“{name}”에 대한 글이 {unit} {than} 적다"
