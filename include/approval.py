@@ -16,6 +16,7 @@ class Decision(HITLOperator):
     """
 
     def __init__(self, *, question: str, **kwargs: Any) -> None:
+        kwargs["execution_timeout"] = None  # a person takes the time it takes
         pull = f"ti.xcom_pull(task_ids='{question}')"
         super().__init__(
             subject=f"{{{{ {pull}['subject'] }}}}", body=f"{{{{ {pull}['body'] }}}}", options=[ACCEPT, REJECT],
