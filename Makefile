@@ -1,0 +1,54 @@
+# Closed Loop. Every path and port can be set, so that two clones run side by side:
+#   make demo CLOSED_LOOP_HOME=/tmp/other CLOSED_LOOP_PORT=8180 CLOSED_LOOP_SHOP_PORT=8191
+PYTHON ?= python3
+VENV ?= .venv
+export CLOSED_LOOP_HOME ?= $(CURDIR)/.loop
+export CLOSED_LOOP_PORT ?= 8080
+export CLOSED_LOOP_SHOP_PORT ?= 8091
+# Bytecode halves the time that each task takes to start.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPATH := $(CURDIR)
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup packages demo stop test lint bench lock schema clean
+.DEFAULT_GOAL := demo
+
+setup: $(READY) packages  ## make the environment
+
+$(READY): requirements-dev.lock
+	$(PYTHON) -m venv $(VENV)
+	awk '/^uv==/{take=1; print; next} take && /^ /{print; next} {take=0}' requirements-dev.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/uv.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements-dev.lock
+	touch $@
+
+packages:
+	@sh local/packages.sh
+
+demo: setup  ## turn the loop; VOICES=path turns it on your own file too
+	$(BIN)/python -m local.demo $(if $(VOICES),--voices "$(VOICES)")
+
+stop:  ## end everything that the demo started
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.airflow stop && $(BIN)/python -m include.deployment.stop --all; fi
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup lint  ## all checks and tests
+	$(BIN)/python -m pytest
+
+bench: setup  ## ONLY=name for one
+	$(BIN)/python -m bench $(ONLY)
+
+lock: $(READY)  ## pin what requirements*.txt ask for
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements.txt -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements-dev.txt -o requirements-dev.lock
+
+schema: $(READY)  ## the JSON Schema of product files
+	$(BIN)/python -m include.product
+
+clean: stop
+	rm -rf $(VENV) $(CLOSED_LOOP_HOME)
