@@ -1,0 +1,188 @@
+"""HAProxy: its configuration, and changes to it while it runs, over its runtime socket.
+
+The configuration on disk always names the servers and weights that are wanted, so a HAProxy that was restarted comes back
+with them. Its log is one JSON object a line: `at` (Unix time in ms when the answer ended), `method`, `path` (at most 512
+bytes and without the query string, which may hold personal data), `status`, `ms` (from the request's first byte to the
+answer's last), `server`, `ended` (HAProxy's termination state; `--` is a normal end), `bytes`.
+"""
+
+import csv
+import hashlib
+import io
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.deployment.rules import Counts, Replica
+from include.product import Deployment
+
+CHECK = "check inter 500ms fall 2 rise 1"
+ANSWERS = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx")
+
+# Server-side connections are closed after each answer: a replica that goes away never meets a request on an idle connection.
+# What may be repeated without harm (RFC 9110, 9.2.2) is, on another server; anything is while no connection was made.
+CONFIG = """\
+global
+  description {description}
+  noreuseport
+  stats socket {socket} mode 600 level admin
+  log stdout len 4096 format raw local0
+
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  timeout http-request 10s
+  timeout http-keep-alive 30s
+  retries 3
+  option redispatch 1
+  option http-server-close
+
+frontend web
+  bind 127.0.0.1:{port}
+  log global
+  http-request set-var(txn.path) path,bytes(0,512)
+  log-format '{log_format}'
+  default_backend app
+
+backend app
+  balance roundrobin
+  retry-on conn-failure empty-response 503
+  http-request disable-l7-retry unless {{ method GET HEAD OPTIONS PUT DELETE }}
+  option httpchk
+  http-check send meth GET uri '{health}' hdr Host localhost
+  http-check expect status 200
+"""
+LOG_FORMAT = ('{"at":%[date(0,ms)],"method":"%HM","path":"%[var(txn.path),json(utf8s)]","status":%ST,"ms":%Ta,'
+              '"server":"%s","ended":"%ts","bytes":%B}')
+
+
+def description(deployment: Deployment) -> str:
+    """What names the part of the configuration that can't change while HAProxy runs: `port digest`."""
+    content = f"{CONFIG}{LOG_FORMAT}{deployment.port}{deployment.health}"
+    return f"{deployment.port} {hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def config(deployment: Deployment, runtime_socket: Path, replicas: Sequence[Replica]) -> str:
+    """The text of haproxy.cfg."""
+    head = CONFIG.format(description=description(deployment), socket=runtime_socket, port=deployment.port,
+                         log_format=LOG_FORMAT, health=deployment.health)
+    return head + "".join(f"  server {item.name} 127.0.0.1:{item.port} weight {item.weight} {CHECK}\n" for item in replicas)
+
+
+def write_checked(path: Path, text: str) -> None:
+    """Replace the configuration at `path` once HAProxy itself finds it good. Raises RuntimeError with what it says."""
+    new = path.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    checked = subprocess.run(["haproxy", "-c", "-f", new], capture_output=True, text=True, check=False, timeout=30)
+    if checked.returncode:
+        raise RuntimeError(f"haproxy refuses its configuration: {checked.stderr}")
+    new.replace(path)
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server as the running HAProxy sees it."""
+
+    name: str
+    address: str
+    up: bool
+    weight: int
+    sessions: int
+    counts: Counts
+
+
+class Runtime:
+    """A running HAProxy, over its runtime socket (HAProxy management guide, 9.3)."""
+
+    def __init__(self, path: Path, wait: float = 15) -> None:
+        self.path, self.wait = path, wait
+
+    def command(self, text: str, wait: float | None = None) -> str:
+        """The answer to one command. A HAProxy that is just being restarted is waited for; then raises OSError."""
+        deadline = time.monotonic() + (self.wait if wait is None else wait)
+        while True:
+            try:
+                return self._ask(text)
+            except (ConnectionError, FileNotFoundError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def _ask(self, text: str) -> str:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(self.path))
+            client.sendall(f"{text}\n".encode())
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        return answer.decode(errors="replace").strip()
+
+    def _expect(self, text: str, answer: str) -> None:
+        if (found := self.command(text)) != answer:
+            raise RuntimeError(f"haproxy answers {found!r} to {text!r}")
+
+    def description(self, wait: float = 0) -> str | None:
+        """The description of the configuration that it runs with; None when it does not run."""
+        try:
+            lines = self.command("show info", wait).splitlines()
+        except OSError:
+            return None
+        return next((line.partition(": ")[2] for line in lines if line.startswith("description: ")), "")
+
+    def servers(self) -> dict[str, Server]:
+        """Every server of the backend, by name."""
+        rows = csv.DictReader(io.StringIO(self.command("show stat").removeprefix("# ")))
+        return {row["svname"]: _server(row) for row in rows if row["pxname"] == "app" and row["svname"] != "BACKEND"}
+
+    def converge(self, replicas: Sequence[Replica]) -> None:
+        """Add, weigh and delete servers until they are `replicas`. Weights rise before others fall, and servers go last."""
+        wanted = {item.name: item for item in replicas}
+        there = self.servers()
+        for name, server in there.items():
+            if name in wanted and server.address != f"127.0.0.1:{wanted[name].port}":
+                self.delete(name)
+        there = self.servers()
+        for item in sorted(replicas, key=lambda item: there[item.name].weight - item.weight if item.name in there else 0):
+            if item.name not in there:
+                self._add(item)
+            elif there[item.name].weight != item.weight:
+                self._expect(f"set server app/{item.name} weight {item.weight}", "")
+        for name in there.keys() - wanted.keys():
+            self.delete(name)
+
+    def _add(self, item: Replica) -> None:
+        self._expect(f"add server app/{item.name} 127.0.0.1:{item.port} weight {item.weight} {CHECK}", "New server registered.")
+        self._expect(f"enable health app/{item.name}", "")
+        self._expect(f"enable server app/{item.name}", "")
+
+    def drained(self, names: set[str], seconds: float = 65) -> bool:
+        """Wait until none of `names` has a session left; False when some had one after `seconds` (more than a time-out)."""
+        deadline = time.monotonic() + seconds
+        while any(server.sessions for name, server in self.servers().items() if name in names):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def delete(self, name: str) -> None:
+        """Take a server out, cutting what sessions it still has."""
+        self._expect(f"set server app/{name} state maint", "")
+        for _ in range(100):
+            if (answer := self.command(f"del server app/{name}")) in {"Server deleted.", "No such server."}:
+                return
+            self.command(f"shutdown sessions server app/{name}")
+            time.sleep(0.1)
+        raise RuntimeError(f"haproxy does not delete server {name}: {answer}")
+
+
+def _server(row: dict[str, str]) -> Server:
+    def number(name: str) -> int:
+        return int(row[name] or 0)
+
+    signs = number("hrsp_5xx") + number("econ") + number("eresp") + max(number("wretr"), number("wredis"))
+    return Server(row["svname"], row["addr"], row["status"].startswith(("UP", "no check")), number("weight"), number("scur"),
+                  Counts(number("stot"), sum(map(number, ANSWERS)), signs))

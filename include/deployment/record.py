@@ -1,0 +1,185 @@
+"""What the ledger knows of deployments: the gates before one, its steps, and what became of it."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import semver
+from sqlalchemy import Connection, Engine, delete, select, update
+
+from include.deployment.canary import Step
+from include.errors import InputError
+from include.ledger.engine import reading, upsert, writing
+from include.ledger.runs import Result, Run
+from include.ledger.tables import (
+    commit_stories,
+    commits,
+    deployment_steps,
+    deployments,
+    phase_runs,
+    releases,
+    signals,
+    stories,
+)
+from include.ledger.trail import event, record
+from include.product import Product
+
+GATES = ("compliance_checks", "user_testing")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release as the ledger has it; `artifact` names its archive, `digest` is `sha256:<hex>`."""
+
+    key: str
+    version: str
+    artifact: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a deployment came to."""
+
+    status: Literal["succeeded", "rolled_back", "failed"]
+    reason: str | None
+    steps: list[Step]
+
+
+def gated_release(engine: Engine, run: Run) -> Release:
+    """The release of this run's key. Raises InputError unless it is there and every gate let this very key through."""
+    key = str(run.key)
+    with reading(engine) as connection:
+        row = connection.execute(select(releases).where(releases.c.key == key)).first()
+        closed = [gate for gate in GATES if not _let_through(connection, gate, key)]
+    if row is None or not row.artifact or not row.digest:
+        raise InputError(f"release {key!r} is not in the ledger, or has no archive")
+    if closed:
+        raise InputError(f"release {key!r} may not be deployed: not let through by {' and '.join(closed)}")
+    return Release(key, row.version, row.artifact, row.digest)
+
+
+def _let_through(connection: Connection, gate: str, key: str) -> bool:
+    results = connection.scalars(select(phase_runs.c.result).where(phase_runs.c.phase == gate, phase_runs.c.key == key))
+    return any(key in result["publish"] for result in results)
+
+
+def running_release(engine: Engine, product: str) -> Release | None:
+    """The release that the ledger says is running: the one that was deployed and not superseded."""
+    with reading(engine) as connection:
+        row = connection.execute(select(releases).where(releases.c.product == product, releases.c.status == "deployed")).first()
+    return Release(row.key, row.version, row.artifact, row.digest) if row else None
+
+
+def deployment_id(run: Run) -> str:
+    return f"{run.key}/{run.run_id}"
+
+
+def begin(engine: Engine, product: Product, run: Run, previous: str | None) -> None:
+    """Note that a deployment is under way. What an earlier try noted is taken back; one whose holder died has failed."""
+    row = {"id": deployment_id(run), "product": product.name, "version": run.key.version, "status": "running", "reason": None,
+           "environment": _environment(product), "previous": previous, "started_at": run.at, "finished_at": None}
+    with writing(engine) as connection:
+        connection.execute(delete(deployment_steps).where(deployment_steps.c.deployment_id == row["id"]))
+        connection.execute(update(deployments).where(
+            deployments.c.product == product.name, deployments.c.status == "running", deployments.c.id != row["id"],
+        ).values(status="failed", reason="its process ended half-way; the next deployment cleaned up", finished_at=run.at))
+        upsert(connection, deployments, [row])
+
+
+def note(engine: Engine, run: Run, number: int, step: Step) -> None:
+    """Write one judged step."""
+    row = {"deployment_id": deployment_id(run), "step": number, "weight": step.weight, "requests": step.counts.requests,
+           "errors": step.counts.errors, "error_rate": step.counts.rate, "limit": step.limit,
+           "verdict": step.judgement.verdict, "why": step.judgement.why, "at": run.at}
+    with writing(engine) as connection:
+        upsert(connection, deployment_steps, [row])
+
+
+def conclude(connection: Connection, product: Product, run: Run, release: Release, previous: Release | None,
+             outcome: Outcome) -> Result:
+    """Write what a deployment came to, in the caller's transaction; returns the run's result."""
+    upsert(connection, deployments, [{
+        "id": deployment_id(run), "product": product.name, "version": release.version, "environment": _environment(product),
+        "previous": previous.version if previous else None, "status": outcome.status, "reason": outcome.reason,
+        "started_at": run.at, "finished_at": run.at}])
+    status = "deployed" if outcome.status == "succeeded" else outcome.status
+    connection.execute(update(releases).where(releases.c.key == release.key).values(status=status))
+    result = {"publish": [], "status": outcome.status, "version": release.version,
+              "previous": previous.version if previous else None, "steps": [_plain(step) for step in outcome.steps]}
+    if outcome.status == "succeeded":
+        return result | {"publish": [release.key], "stories": _succeed(connection, product, run, release, previous)}
+    title = _title(product, release, outcome)
+    _fail(connection, product, run, release, outcome, title)
+    return result | {"failed": title, "signals": [product.name]}
+
+
+def _plain(step: Step) -> dict[str, Any]:
+    return {"weight": step.weight, "requests": step.counts.requests, "errors": step.counts.errors,
+            "verdict": step.judgement.verdict, "why": step.judgement.why}
+
+
+def _succeed(connection: Connection, product: Product, run: Run, release: Release, previous: Release | None) -> list[str]:
+    if previous and previous.key != release.key:
+        connection.execute(update(releases).where(releases.c.key == previous.key).values(status="superseded"))
+    kind = "service.upgraded" if previous else "service.deployed"
+    documents = [event(run, kind, _service(product), _content(product, release))]
+    open_signals = connection.execute(select(signals).where(
+        signals.c.product == product.name, signals.c.kind == "deployment", signals.c.status == "open")).all()
+    for row in open_signals:
+        connection.execute(update(signals).where(signals.c.fingerprint == row.fingerprint)
+                           .values(status="resolved", last_at=run.at))
+        documents.append(event(run, "incident.resolved", row.fingerprint, _incident(product, release, f"resolved: {row.title}")))
+    record(connection, run, documents)
+    return _release_stories(connection, run, release, previous)
+
+
+def _release_stories(connection: Connection, run: Run, release: Release, previous: Release | None) -> list[str]:
+    """Stories of the commits that came with this release: of every release after `previous`, up to this one."""
+    versions = connection.execute(select(releases.c.key, releases.c.version).where(releases.c.product == run.product)).all()
+    low = semver.Version.parse(previous.version) if previous else None
+    high = semver.Version.parse(release.version)
+    keys = [key for key, version in versions
+            if (low is None or semver.Version.parse(version) > low) and semver.Version.parse(version) <= high]
+    found = sorted(set(connection.scalars(
+        select(commit_stories.c.story_id)
+        .join(commits, (commits.c.product == commit_stories.c.product) & (commits.c.sha == commit_stories.c.sha))
+        .join(stories, stories.c.id == commit_stories.c.story_id)
+        .where(commits.c.product == run.product, commits.c.release.in_(keys), stories.c.product == run.product))))
+    connection.execute(update(stories).where(stories.c.id.in_(found)).values(status="released", updated_at=run.at))
+    return found
+
+
+def _fail(connection: Connection, product: Product, run: Run, release: Release, outcome: Outcome, title: str) -> None:
+    fingerprint = hashlib.sha256(f"{product.name} deployment {release.version}".encode()).hexdigest()[:16]
+    known = connection.scalar(select(signals.c.first_at).where(signals.c.fingerprint == fingerprint))
+    detail = {"reason": outcome.reason, "deployment": deployment_id(run), "steps": [_plain(step) for step in outcome.steps]}
+    upsert(connection, signals, [{
+        "fingerprint": fingerprint, "product": product.name, "kind": "deployment", "severity": "high", "title": title,
+        "detail": detail, "status": "open", "release": release.key, "first_at": known or run.at, "last_at": run.at}])
+    documents = [event(run, "incident.detected", fingerprint, _incident(product, release, title))]
+    if outcome.status == "rolled_back":
+        documents.append(event(run, "service.rolledback", _service(product), _content(product, release)))
+    record(connection, run, documents)
+
+
+def _title(product: Product, release: Release, outcome: Outcome) -> str:
+    what = "was rolled back" if outcome.status == "rolled_back" else "could not be deployed"
+    return f"Release {release.version} of {product.title} {what}: {outcome.reason}"
+
+
+def _environment(product: Product) -> str:
+    return product.deployment.environment if product.deployment else "none"
+
+
+def _service(product: Product) -> str:
+    return f"{_environment(product)}/{product.name}"
+
+
+def _content(product: Product, release: Release) -> dict[str, Any]:
+    return {"environment": {"id": _environment(product)},
+            "artifactId": f"pkg:generic/{product.name}@{release.version}?checksum={release.digest}"}
+
+
+def _incident(product: Product, release: Release, description: str) -> dict[str, Any]:
+    return {"description": description, "service": {"id": product.name}} | _content(product, release)

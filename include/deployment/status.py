@@ -1,0 +1,12 @@
+"""What runs of a product now."""
+
+from typing import Any
+
+from include.deployment.target import Target
+from include.product import Product
+
+
+def status(product: Product) -> dict[str, Any]:
+    """`supervisor` and `haproxy` (whether they run), `port`, `processes` (how many), and `versions`: for each version its
+    `share` of weights in percent and its `replicas` (name, port, weight, healthy, state, requests)."""
+    return Target(product).status()

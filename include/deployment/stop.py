@@ -1,0 +1,28 @@
+"""`python -m include.deployment.stop [product …]`: end the environments of these products, or of all; no process stays."""
+
+import shutil
+import sys
+
+from include import environment
+from include.deployment.supervision import Supervisor
+from include.product import home
+
+
+def stop(product_name: str) -> None:
+    """End one product's replicas, HAProxy and supervisord. `ensure_running` brings them back."""
+    sockets = environment.sockets(product_name)
+    Supervisor(environment.folder(product_name), sockets / "supervisor.sock").shutdown()
+    (sockets / "haproxy.sock").unlink(missing_ok=True)
+    if sockets != environment.folder(product_name):
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+def main(arguments: list[str]) -> None:
+    names = [item for item in arguments if item != "--all"]
+    for name in names or sorted(path.name for path in (home() / "run").glob("*/")):
+        stop(name)
+        sys.stdout.write(f"{name}: stopped\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,168 @@
+"""supervisord: one for each product's environment, outside of any task, over XML-RPC on a unix socket."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Collection, Mapping, Sequence
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+MARK = "CLOSED_LOOP_ENVIRONMENT"  # stands in the environment of each process that belongs to a product's environment
+KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+
+HEAD = """\
+[supervisord]
+logfile=%(here)s/supervisord.log
+logfile_maxbytes=1MB
+pidfile=%(here)s/supervisord.pid
+directory=%(here)s
+[unix_http_server]
+file={socket}
+chmod=0600
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+PROGRAM = """\
+[program:{name}]
+command=/bin/sh programs/{name}.sh
+directory=%(here)s
+autorestart=true
+startsecs=1
+startretries=5
+stopsignal=TERM
+stopwaitsecs=10
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile=%(here)s/logs/{name}.log
+stdout_logfile_maxbytes=1MB
+stdout_logfile_backups=1
+"""
+
+
+def clean_environment(folder: Path) -> dict[str, str]:
+    """What a supervised process may know: where programs and its home are, and where it belongs. No setting, no secret."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {name: os.environ[name] for name in KEPT if name in os.environ} | {"PATH": path, MARK: str(folder)}
+
+
+def script(command: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path | None = None) -> str:
+    """A shell script that becomes `command` with exactly `environment`. Appends to `output` itself where given."""
+    pairs = [f"{name}={value}" for name, value in environment.items()]
+    line = shlex.join(["exec", "env", "-i", *pairs, *command])
+    return f"#!/bin/sh\ncd {shlex.quote(str(directory))} || exit 1\n{line}{f' >>{shlex.quote(str(output))}' if output else ''}\n"
+
+
+def members(folder: Path) -> list[int]:
+    """The pids of every process that belongs to the environment at `folder`, supervised or not (Linux: reads /proc)."""
+    mark, found = os.fsencode(f"{MARK}={folder}"), []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it ended while we looked, or it is another user's
+            if mark in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
+def end_members(folder: Path, patience: float = 12) -> None:
+    """End what belongs to `folder`: asked first, killed after `patience` seconds. Raises TimeoutError when one stays."""
+    for sign, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
+        for pid in members(folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not members(folder):
+                return
+            time.sleep(0.05)
+    raise TimeoutError(f"processes of {folder} do not end: {members(folder)}")
+
+
+class Supervisor:
+    """The supervisord whose files lie in `folder` and whose socket is at `path`."""
+
+    def __init__(self, folder: Path, path: Path) -> None:
+        self.folder, self.path = folder, path
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self.path}")
+        try:
+            with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+                return getattr(proxy.supervisor, method)(*arguments)
+        finally:
+            transport.close()
+
+    def alive(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self._call("getState")["statename"] == "RUNNING")
+        except (OSError, HTTPException):
+            return False
+
+    def load(self, names: Sequence[str]) -> list[str]:
+        """Run the programs `names` (each a script in `programs/`): start supervisord or tell it the new ones.
+
+        Returns the programs that it still runs and that are not among `names`: `remove` them when nothing needs them.
+        """
+        text = HEAD.format(socket=self.path) + "".join(PROGRAM.format(name=name) for name in names)
+        (self.folder / "supervisord.conf").write_text(text, encoding="utf-8")
+        if not self.alive():
+            self._start()
+        [[added, changed, removed]] = self._call("reloadConfig")
+        self.remove(changed)
+        for name in [*added, *changed]:
+            self._call("addProcessGroup", name)
+        for name, state in self.states().items():
+            if name in names and state in {"FATAL", "EXITED", "STOPPED"} and name not in added:
+                self._call("startProcess", name, False)
+        return list(removed)
+
+    def _start(self) -> None:
+        end_members(self.folder)  # what an earlier supervisord left, if it was killed
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.folder / "supervisord.conf")]
+        started = subprocess.run(command, cwd=self.folder, env=clean_environment(self.folder), start_new_session=True,
+                                 stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+        if started.returncode:
+            raise RuntimeError(f"supervisord does not start: {started.stdout}{started.stderr}")
+        deadline = time.monotonic() + 15
+        while not self.alive():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"supervisord does not answer at {self.path}")
+            time.sleep(0.05)
+
+    def remove(self, names: Collection[str]) -> None:
+        """Stop programs and forget them."""
+        for name in names:
+            self._call("stopProcessGroup", name)
+        for name in names:
+            self._call("removeProcessGroup", name)
+
+    def restart(self, name: str) -> None:
+        """Stop a program and start it again."""
+        try:
+            self._call("stopProcess", name)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise
+        self._call("startProcess", name, False)
+
+    def states(self) -> dict[str, str]:
+        """The state of each program: STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL, STOPPED."""
+        return {item["name"]: item["statename"] for item in self._call("getAllProcessInfo")}
+
+    def shutdown(self) -> None:
+        """End supervisord and everything that belongs to its folder."""
+        with contextlib.suppress(OSError, HTTPException):  # it does not run: only what it left is to be ended
+            self._call("shutdown")
+            deadline = time.monotonic() + 15
+            while members(self.folder) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        end_members(self.folder, 2)
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,248 @@
+"""The process target: one product's environment on this machine, supervised replicas behind HAProxy.
+
+`state.json` says which replicas are wanted with which weights. It is written first, and supervisord and HAProxy are then
+brought to it, so whoever was killed half-way, the next one finds out from there and goes on.
+"""
+
+import contextlib
+import http.client
+import io
+import json
+import shlex
+import shutil
+import socket
+import tarfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from include import environment
+from include.deployment import haproxy
+from include.deployment.rules import Counts, Replica, weights
+from include.deployment.supervision import Supervisor, clean_environment, members, script
+from include.errors import InputError
+from include.markup import plain
+from include.product import Deployment, Product
+
+Archive = Callable[[], bytes]
+
+
+class DeploymentError(Exception):
+    """A version can't be brought up, or must not stay; the message says why, for people."""
+
+
+class Target:
+    """The environment of one product. Callers hold the product's lease: there is one hand at a time."""
+
+    def __init__(self, product: Product) -> None:
+        if product.deployment is None:
+            raise InputError(f"product {product.name!r} has no deployment")
+        self.deployment: Deployment = product.deployment
+        self.folder = environment.folder(product.name)
+        sockets = environment.sockets(product.name)
+        self.runtime_socket = sockets / "haproxy.sock"
+        self.supervisor = Supervisor(self.folder, sockets / "supervisor.sock")
+        self.haproxy = haproxy.Runtime(self.runtime_socket)
+        self.log = environment.access_log(product.name)
+
+    def replicas(self) -> list[Replica]:
+        """The replicas that are wanted, of every version."""
+        with contextlib.suppress(FileNotFoundError):
+            return [Replica(**item) for item in json.loads((self.folder / "state.json").read_text(encoding="utf-8"))]
+        return []
+
+    def of(self, version: str) -> list[Replica]:
+        """The wanted replicas of one version."""
+        return [item for item in self.replicas() if item.version == version]
+
+    def counts(self, version: str) -> dict[str, Counts]:
+        """HAProxy's counters of a version's servers, by name."""
+        names = {item.name for item in self.of(version)}
+        return {name: server.counts for name, server in self.haproxy.servers().items() if name in names}
+
+    def down(self, version: str) -> int:
+        """How many of a version's replicas HAProxy holds for unhealthy."""
+        servers = self.haproxy.servers()
+        return sum(not servers[item.name].up for item in self.of(version))
+
+    def start(self, version: str, archive: Archive) -> None:
+        """Start the replicas of `version`, without traffic, and wait until each is healthy.
+
+        Raises DeploymentError when the command or the front port can't be had, or a replica does not become healthy.
+        """
+        self._prepare_folders()
+        self._front_port_is_ours()
+        unpack(archive(), self.folder / "versions" / version)
+        self._command_exists(version)
+        ports = free_ports(self.deployment.replicas)
+        new = [Replica(version, index, port) for index, port in enumerate(ports, 1)]
+        self._apply([*(item for item in self.replicas() if item.version != version), *new])
+        self.wait_healthy(version)
+
+    def share(self, version: str, percent: int) -> None:
+        """Give `version` that share of the requests, and what other versions there are the rest."""
+        replicas = self.replicas()
+        count = len([item for item in replicas if item.version == version])
+        new, old = weights(percent, count, len(replicas) - count)
+        self._apply([replace(item, weight=new if item.version == version else old) for item in replicas])
+
+    def only(self, version: str, archive: Archive) -> None:
+        """Bring the environment to where exactly `version` runs and has all traffic, wherever it stands now.
+
+        Traffic moves first; then other versions are drained and stopped. Raises DeploymentError as `start` does.
+        """
+        if not self.supervisor.alive():
+            self._write_state([])  # nothing of it can be trusted to run, and its ports may be taken by now
+        if not self.of(version):
+            self.start(version, archive)
+        self.share(version, 100)
+        if others := {item.name for item in self.replicas() if item.version != version}:
+            self.haproxy.drained(others)
+            self._apply(self.of(version))
+        for path in (self.folder / "versions").iterdir():
+            if path.name != version:
+                shutil.rmtree(path)
+
+    def clear(self) -> None:
+        """Stop everything and forget it."""
+        self.supervisor.shutdown()
+        self._write_state([])
+
+    def status(self) -> dict[str, Any]:
+        """What runs: by version its share of weights in percent and its replicas, with HAProxy's view of their health."""
+        up = self.supervisor.alive()
+        states = self.supervisor.states() if up else {}
+        proxy = self.haproxy.description() is not None
+        servers = self.haproxy.servers() if proxy else {}
+        whole = sum(server.weight for server in servers.values()) or 1
+        versions: dict[str, Any] = {}
+        for item in self.replicas():
+            server = servers.get(item.name)
+            entry = versions.setdefault(item.version, {"share": 0.0, "replicas": []})
+            entry["share"] += round(100 * server.weight / whole, 1) if server else 0.0
+            entry["replicas"].append({"name": item.name, "port": item.port, "weight": server.weight if server else 0,
+                                      "healthy": bool(server and server.up), "state": states.get(item.name, "absent"),
+                                      "requests": server.counts.requests if server else 0})
+        return {"supervisor": up, "haproxy": proxy, "port": self.deployment.port, "versions": versions,
+                "processes": len(members(self.folder))}
+
+    def _apply(self, replicas: Sequence[Replica]) -> None:
+        """Bring supervisord and HAProxy to `replicas`: what comes is started first, what goes is stopped last."""
+        self._prepare_folders()
+        self._write_state(replicas)
+        haproxy.write_checked(self.folder / "haproxy.cfg", haproxy.config(self.deployment, self.runtime_socket, replicas))
+        for item in replicas:
+            self._write_program(item.name, self._command(item), self.folder / "versions" / item.version,
+                                self.deployment.env | {"VERSION": item.version})
+        self._write_program("haproxy", ["haproxy", "-db", "-f", "haproxy.cfg"], self.folder, {}, self.log)
+        surplus = self.supervisor.load(["haproxy", *(item.name for item in replicas)])
+        if self.haproxy.description(wait=15) != haproxy.description(self.deployment):
+            self.supervisor.restart("haproxy")
+        self.haproxy.converge(replicas)
+        self.supervisor.remove(surplus)
+
+    def _command(self, item: Replica) -> list[str]:
+        return [word.replace("{port}", str(item.port)) for word in shlex.split(self.deployment.command)]
+
+    def _write_program(self, name: str, command: list[str], directory: Path, env: dict[str, str],
+                       output: Path | None = None) -> None:
+        text = script(command, directory, clean_environment(self.folder) | env, output)
+        (self.folder / "programs" / f"{name}.sh").write_text(text, encoding="utf-8")
+
+    def _write_state(self, replicas: Sequence[Replica]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        new = self.folder / "state.new"
+        new.write_text(json.dumps([asdict(item) for item in replicas]), encoding="utf-8")
+        new.replace(self.folder / "state.json")
+
+    def _prepare_folders(self) -> None:
+        for name in ("programs", "logs", "versions"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        place = self.runtime_socket.parent
+        place.mkdir(mode=0o700, exist_ok=True)
+        if place != self.folder and place.stat().st_uid != self.folder.stat().st_uid:
+            raise InputError(f"{place}: the folder for sockets belongs to somebody else")
+
+    def _front_port_is_ours(self) -> None:
+        """Raises DeploymentError when another process holds the port that HAProxy is to serve."""
+        known = self.haproxy.description(wait=2 if self.supervisor.alive() else 0) or ""
+        if known.split(" ")[0] != str(self.deployment.port) and not is_free(self.deployment.port):
+            raise DeploymentError(f"port {self.deployment.port} on 127.0.0.1 is taken by another process")
+
+    def _command_exists(self, version: str) -> None:
+        words = shlex.split(self.deployment.command)
+        folder = self.folder / "versions" / version
+        path = (clean_environment(self.folder) | self.deployment.env)["PATH"]
+        if not words or not (shutil.which(words[0], path=path) or shutil.which(folder / words[0])):
+            raise DeploymentError(f"command not found: {plain(self.deployment.command)}")
+
+    def wait_healthy(self, version: str) -> None:
+        """Wait until every replica of `version` answers, to us and to HAProxy. Raises DeploymentError with what is wrong."""
+        deadline = time.monotonic() + self.deployment.start_seconds
+        replicas = waiting = self.of(version)
+        while waiting := [item for item in waiting if not answers(item.port, self.deployment.health)]:
+            state = self.supervisor.states()[waiting[0].name]
+            if state == "FATAL" or time.monotonic() > deadline:
+                raise DeploymentError(self._reason(waiting[0], state))
+            time.sleep(0.1)
+        names = {item.name for item in replicas}
+        while any(not server.up for name, server in self.haproxy.servers().items() if name in names):
+            if time.monotonic() > deadline + 5:
+                raise DeploymentError(f"{', '.join(sorted(names))}: HAProxy's health checks do not succeed")
+            time.sleep(0.1)
+
+    def _reason(self, item: Replica, state: str) -> str:
+        log = self.folder / "logs" / f"{item.name}.log"
+        last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-1:] if log.exists() else []
+        said = f"; it said: {plain(last[0])}" if last else ""
+        if state == "FATAL":
+            return f"{item.name} ends as soon as it is started{said}"
+        return f"{item.name} was not healthy at {self.deployment.health} within {self.deployment.start_seconds:g} s{said}"
+
+
+def unpack(content: bytes, folder: Path) -> None:
+    """Extract a tar archive as `folder`, whole or not at all. Raises DeploymentError when it is no tar, or reaches outside."""
+    new = folder.with_name(f".{folder.name}.new")
+    for path in (new, folder):
+        if path.exists():
+            shutil.rmtree(path)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            archive.extractall(new, filter="data")
+    except tarfile.TarError as error:
+        raise DeploymentError(f"the candidate's archive can't be unpacked: {error}") from error
+    new.replace(folder)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for item in sockets:
+            item.bind(("127.0.0.1", 0))
+        return [item.getsockname()[1] for item in sockets]
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether a GET of `path` on 127.0.0.1:`port` is answered with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
