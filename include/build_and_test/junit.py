@@ -1,0 +1,94 @@
+"""The JUnit XML that a product's tests wrote: untrusted, so bounded, and without a document type that could name entities."""
+
+import os
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError, ParserCreate
+
+from junitparser import Error, Failure, JUnitXml, JUnitXmlError, Skipped
+
+from include.markup import plain
+
+MAX_BYTES = 20_000_000
+MAX_NAMES = 50
+
+
+class UnreadableError(ValueError):
+    """The report is not there, or is no JUnit XML. The message says why."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How many tests there were of each outcome, and the names of those that failed (at most MAX_NAMES)."""
+
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    failures: tuple[str, ...]
+
+    @property
+    def trouble(self) -> str:
+        """Why these tests do not speak for a release; empty where they do."""
+        if self.failed or self.errors:
+            return f"{self.failed + self.errors} tests failed: {', '.join(self.failures[:5])}"
+        return "" if self.passed else "no tests ran"
+
+    def plain(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self) | {"failures": list(self.failures)}
+
+
+def read_report(tree: Path, name: str) -> Report:
+    """The report at `name` in `tree`. Raises UnreadableError."""
+    return parse_report(_bytes(tree, name))
+
+
+def parse_report(content: bytes) -> Report:
+    """Count what JUnit XML says, case by case: totals that it claims are not believed. Raises UnreadableError."""
+    try:
+        text = content.decode("utf-8-sig").lstrip()
+        plain_xml = (text.partition("?>")[2] if text.startswith("<?xml") else text).encode()  # UTF-8, whatever it declared
+        guard = ParserCreate("utf-8")
+        guard.StartDoctypeDeclHandler = _refuse
+        guard.Parse(plain_xml, True)
+        cases = [case for suite in JUnitXml.fromstring(plain_xml) for case in suite]
+    except (UnicodeDecodeError, ExpatError, SyntaxError, JUnitXmlError, RecursionError) as error:
+        raise UnreadableError(f"the JUnit XML is broken: {plain(str(error), 200)}") from error
+    kinds = [_kind(case) for case in cases]
+    failures = [plain(f"{case.classname or ''}.{case.name or ''}".strip("."), 200)
+                for case, kind in zip(cases, kinds, strict=True) if kind in ("failed", "errors")]
+    counts = {kind: kinds.count(kind) for kind in ("passed", "failed", "errors", "skipped")}
+    return Report(**counts, failures=tuple(failures[:MAX_NAMES]))
+
+
+def _refuse(*_: object) -> None:
+    raise UnreadableError("the JUnit XML has a document type: refused")
+
+
+def _kind(case: Any) -> str:
+    results = [type(result) for result in case.result]
+    if Error in results:
+        return "errors"
+    return "failed" if Failure in results else "skipped" if Skipped in results else "passed"
+
+
+def _bytes(tree: Path, name: str) -> bytes:
+    """The file's bytes. It must be a plain file in the tree: no link, no pipe, nothing outside."""
+    path = tree / name
+    try:
+        if not path.parent.resolve().is_relative_to(tree.resolve()):
+            raise UnreadableError(f"{name} lies outside of the tree")
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UnreadableError(f"{name} is no plain file")
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise UnreadableError(f"the tests wrote no {name}") from error
+    except (OSError, RuntimeError) as error:
+        raise UnreadableError(f"{name} cannot be read: {error}") from error
+    if len(content) > MAX_BYTES:
+        raise UnreadableError(f"{name} is larger than {MAX_BYTES:,} bytes")
+    return content

@@ -1,0 +1,181 @@
+"""Step 7: the product's newest commit becomes a tested release candidate, kept by its digest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semver import Version
+from sqlalchemy import Connection, Engine, RowMapping, select
+
+from include.archive import extract
+from include.artifacts import Artifacts
+from include.build_and_test.commits import Commit, asked_version, changelog, next_version
+from include.build_and_test.git import Mirror
+from include.build_and_test.junit import UnreadableError, read_report
+from include.build_and_test.sandbox import Outcome, Sandbox
+from include.ledger.engine import reading, upsert
+from include.ledger.runs import Result, Run, finish, lease, result_of
+from include.ledger.tables import commit_stories, commits, releases, stories
+from include.ledger.trail import event, record
+from include.markup import plain
+from include.product import Product, Repository, home
+
+NEVER_SHIPPED = ("failed", "rolled_back")  # what such a release brought still counts as new for the next one
+NO_TESTS = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0, "failures": []}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to build: `fresh` are the commits since the last release that shipped, oldest first."""
+
+    commit: str
+    version: str
+    previous: str | None
+    fresh: Sequence[Commit]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What the product's tests came to: counts and names as plain values, and why it `failed` (empty: green)."""
+
+    tests: dict[str, Any]
+    failed: str
+    log: bytes
+
+
+def build(engine: Engine, product: Product, run: Run, artifacts: Artifacts, request: dict[str, Any] | None = None) -> Result:
+    """Build and test the newest commit of `product`.
+
+    `request` is what a person asked for in the release form: `{"version": "1.4.0" or "", "note": str, "by": str}`.
+    The result publishes the candidate's key; has `rests` (why) where there is nothing new; has `failed` (why) where the tests
+    do not speak for a release, which is recorded all the same. Raises InputError where the repository, its branch or the
+    version asked for is wrong.
+    """
+    if (known := result_of(engine, run)) is not None:
+        return known
+    if product.repository is None:
+        return finish(engine, run, lambda _: {"publish": [], "rests": "the product has no repository"})
+    seconds = 2 * product.repository.timeout_seconds + 600
+    with lease(engine, f"build {product.name}", f"{run.phase} {run.run_id}", wait=seconds):
+        return _build(engine, product.name, product.repository, run, artifacts, request)
+
+
+def _build(engine: Engine, name: str, repository: Repository, run: Run, artifacts: Artifacts,
+           request: dict[str, Any] | None) -> Result:
+    mirror = Mirror(home() / "mirrors" / f"{name}.git", _address(repository.url), repository.branch)
+    head = mirror.fetch()
+    with reading(engine) as connection:
+        known = connection.execute(select(releases).where(releases.c.product == name)).mappings().all()
+    if built := next((row for row in known if row["commit"] == head and (request is None or row["status"] != "failed")), None):
+        rests = f"commit {head[:12]} is already release {built['version']} ({built['status']})"
+        return finish(engine, run, lambda _: {"publish": [], "commit": head, "rests": rests})
+    plan = _plan(mirror, head, known, (request or {}).get("version") or "")
+    archive = mirror.archive(head)
+    tested = _tested(home() / "builds" / name, archive, repository)
+    log = f"builds/{name}/{plan.version}/{head[:12]}.log"
+    artifacts.write(log, tested.log)
+    artifact, digest = artifacts.keep(archive, ".tar")
+    release = {
+        "key": str(run.key.release(plan.version)), "product": name, "version": plan.version, "commit": head,
+        "previous": plan.previous, "artifact": artifact, "digest": digest, "changelog": changelog(plan.version, plan.fresh),
+        "tests": tested.tests | ({"reason": tested.failed} if tested.failed else {}),
+        "status": "failed" if tested.failed else "candidate", "at": run.at,
+    }
+    return finish(engine, run, lambda connection: _written(connection, run, plan, release, tested) | {"log": log})
+
+
+def _address(url: str) -> str:
+    """The repository's URL; a relative path starts at CLOSED_LOOP_HOME."""
+    path = home() / url
+    return str(path.resolve()) if "://" not in url and path.exists() else url
+
+
+def _plan(mirror: Mirror, head: str, known: Sequence[RowMapping], asked: str) -> Plan:
+    """The version of the commit `head`: the one asked for, or what the commits since the last release say."""
+    taken = {Version.parse(row["version"]): row for row in known if row["status"] != "failed"}
+    shipped = {version: row for version, row in taken.items() if row["status"] not in NEVER_SHIPPED}
+    last, base = max(taken, default=None), max(shipped, default=None)
+    since_last = mirror.commits(head, taken[last]["commit"] if last else None)
+    version = asked_version(asked, last) if asked else next_version(last, since_last)
+    fresh = since_last if base == last else mirror.commits(head, shipped[base]["commit"] if base else None)
+    return Plan(head, str(version), str(base) if base else None, fresh)
+
+
+def _tested(folder: Path, archive: bytes, repository: Repository) -> Tested:
+    """Unpack the archive in a clean sandbox and run the product's commands in it."""
+    sandbox = Sandbox(folder)
+    sandbox.remove()  # what a killed run left
+    try:
+        left_out = extract(archive, sandbox.tree)
+        if not (report := sandbox.tree / repository.junit).is_dir():
+            report.unlink(missing_ok=True)  # one that the repository brings along says nothing about this build
+        sandbox.prepare(with_pip=repository.setup is not None)
+        log = b"".join(b"left out: " + name.encode(errors="replace") + b"\n" for name in left_out)
+        if repository.setup is not None:
+            done = sandbox.run(repository.setup, repository.timeout_seconds)
+            log += _logged("setup", repository.setup, done)
+            if done.trouble:
+                return Tested(NO_TESTS, f"the setup command failed: {done.trouble}{_last_line(done)}", log)
+        done = sandbox.run(repository.test, repository.timeout_seconds)
+        tests, failed = _judged(sandbox.tree, repository.junit, done)
+        return Tested(tests, failed, log + _logged("test", repository.test, done))
+    finally:
+        sandbox.remove()
+
+
+def _judged(tree: Path, junit: str, done: Outcome) -> tuple[dict[str, Any], str]:
+    """The tests' counts, and why they do not speak for a release: all must have ended well, and there must be some."""
+    try:
+        report = read_report(tree, junit)
+    except UnreadableError as error:
+        trouble = f"the test command failed: {done.trouble}{_last_line(done)}" if done.trouble else "no tests ran"
+        return NO_TESTS, f"{trouble}; {error}"
+    if done.why:
+        return report.plain(), f"the test command failed: {done.why}"
+    return report.plain(), report.trouble or (f"the test command failed: {done.trouble}" if done.trouble else "")
+
+
+def _last_line(done: Outcome) -> str:
+    lines = done.output.decode(errors="replace").strip().splitlines()
+    return f" ({plain(lines[-1], 200)})" if lines else ""
+
+
+def _logged(title: str, command: str, done: Outcome) -> bytes:
+    return f"$ {title}: {command}\n".encode() + done.output + f"\n[{done.trouble or 'done'}]\n".encode()
+
+
+def _written(connection: Connection, run: Run, plan: Plan, release: dict[str, Any], tested: Tested) -> Result:
+    """Write the release, its commits, the stories that they name, and the events."""
+    key = release["key"]
+    seen = set(connection.scalars(select(commits.c.sha).where(commits.c.product == run.product)))
+    upsert(connection, releases, [release])
+    upsert(connection, commits, [
+        {"product": run.product, "sha": commit.sha, "author": None, "at": commit.at, "subject": plain(commit.subject),
+         "kind": commit.kind, "breaking": commit.breaking, "release": key} for commit in plan.fresh])
+    named = {story for commit in plan.fresh for story in commit.stories}
+    known = named.intersection(connection.scalars(select(stories.c.id).where(stories.c.product == run.product)))
+    upsert(connection, commit_stories, [
+        {"product": run.product, "sha": commit.sha, "story_id": story}
+        for commit in plan.fresh for story in commit.stories if story in known], keep=True)
+    record(connection, run, _events(run, release, [commit for commit in plan.fresh if commit.sha not in seen]))
+    return {"publish": [] if tested.failed else [key], "release": key, "commit": plan.commit, "digest": release["digest"],
+            "commits": len(plan.fresh), "tests": release["tests"], "stories": sorted(known),
+            "unknown_stories": sorted(plain(story, 100) for story in named - known),
+            **({"failed": f"{key} at {plan.commit[:12]}: {tested.failed}"} if tested.failed else {})}
+
+
+def _events(run: Run, release: dict[str, Any], merged: Sequence[Commit]) -> list[dict[str, Any]]:
+    """What happened, as CDEvents; a package is named by its package URL (purl-spec)."""
+    package = f"pkg:generic/{release['product']}@{release['version']}?checksum={release['digest']}"
+    failed = release["status"] == "failed"
+    product = {"id": release["product"]}
+    suite = {"outcome": "failure" if failed else "success", "environment": {"id": "build"}, "testSuite": product,
+             **({"reason": release["tests"]["reason"]} if failed else {})}
+    documents = [event(run, "change.merged", commit.sha, {"repository": product}, commit.at) for commit in merged]
+    this_build = f"{release['key']}/{release['commit'][:12]}"
+    documents.append(event(run, "testsuiterun.finished", this_build, suite))
+    if not failed:
+        documents.append(event(run, "build.finished", this_build, {"artifactId": package}))
+        documents.append(event(run, "artifact.packaged", package, {"change": {"id": release["commit"]}}))
+    return documents
