@@ -6,7 +6,7 @@ key on an asset. A phase that changed nothing publishes nothing, so the loop com
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
     Asset,
@@ -19,13 +19,13 @@ from airflow.sdk import (
     get_current_context,
 )
 from airflow.sdk.exceptions import AirflowSkipException
-from sqlalchemy import URL, Engine
 
-from include.artifacts import Artifacts
-from include.key import Key
-from include.ledger.engine import connect
-from include.ledger.runs import Run
-from include.product import Product, home, product_named
+if TYPE_CHECKING:  # the functions below import these: a DAG file is read often, and needs none of them
+    from sqlalchemy import Engine
+
+    from include.artifacts import Artifacts
+    from include.ledger.runs import Run
+    from include.product import Product
 
 # asset                                     published by                       wakes
 STARTED = Asset("cycle/started")          # nightly_cycle                      voc_aggregation, compliance_checks,
@@ -60,20 +60,30 @@ def publish(event: Any, keys: Iterable[str]) -> None:
     event.add_partitions(*keys)
 
 
-def this_run() -> Run:
+def this_run() -> "Run":
     """The run that the calling task belongs to. Raises InputError when it bears no key or a malformed one."""
+    from include.key import Key
+    from include.ledger.runs import Run
+
     context: Any = get_current_context()
     dag_run = context["dag_run"]
     return Run(context["dag"].dag_id, dag_run.run_id, Key.parse(dag_run.partition_key), dag_run.run_after)
 
 
-def this_product() -> Product:
+def this_product() -> "Product":
     """The product that the calling task's run is about. Raises InputError when it is unknown or its file is broken."""
+    from include.product import product_named
+
     return product_named(this_run().product)
 
 
-def ledger() -> Engine:
+def ledger() -> "Engine":
     """The ledger that the Airflow connection `ledger` names: sqlite (host is the file) or postgres."""
+    from sqlalchemy import URL
+
+    from include.ledger.engine import connect
+    from include.product import home
+
     found = Connection.get("ledger")
     if found.conn_type == "sqlite":
         return connect(str(URL.create("sqlite", database=str(home() / (found.host or "ledger.db")))))
@@ -81,8 +91,11 @@ def ledger() -> Engine:
                    .render_as_string(hide_password=False))
 
 
-def artifacts() -> Artifacts:
+def artifacts() -> "Artifacts":
     """The artifact store that the Airflow variable `artifacts` names: a URL, or a folder under CLOSED_LOOP_HOME."""
+    from include.artifacts import Artifacts
+    from include.product import home
+
     root = Variable.get("artifacts")
     return Artifacts(root if "://" in root else str(home() / root))
 

@@ -137,6 +137,11 @@ class LocalAirflow:
         started = _started(state["pid"])
         return state["pid"] if started and started == state["started"] else None
 
+    def processes(self) -> list[int]:
+        """The ids of every process of its session: its services, and the tasks that run."""
+        session = self._session()
+        return _members(session) if session else []
+
     def stop(self, timeout: float = 20) -> None:
         """End every process of its session. Ends nothing else, and nothing when it does not run."""
         session = self._session()

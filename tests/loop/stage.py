@@ -1,0 +1,118 @@
+"""A stage for the whole loop: a real Airflow with its own home and ports, and the sample tea shop on it."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local.customers import write_history
+from sqlalchemy import Engine, Table, select
+
+from include.ledger.engine import connect, reading, upgrade
+from local.airflow import LocalAirflow
+from local.loop import Loop
+from local.sample.history import create
+
+PRODUCT = """\
+name: shop
+title: Tea shop
+owner: team-shop
+voices:
+  sources:
+    - name: reviews
+      path: demo/shop-reviews.csv
+      format: csv
+      columns: {{id: id, text: text, written_at: written_at, author: author, rating: rating}}
+planning: {{capacity: 8, approval: {{by: {approval}}}}}
+repository: {{url: "${{CLOSED_LOOP_HOME}}/demo/shop.git", test: python run_tests.py}}
+user_testing: {{by: {approval}}}
+compliance:
+  licences: [Apache-2.0]
+  data_inventory:
+    - {{field: customer.email, purpose: order confirmation, region: KR, retention_days: 365}}
+deployment:
+  command: python shop.py --port {{port}}
+  port: {port}
+  canary: {{steps: [10, 50, 100], seconds: 15, min_requests: 20, max_error_rate: 0.05}}
+"""
+SETTINGS = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"}
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` ports in a row that nobody listens on."""
+    for base in range(20_000 + os.getpid() % 8_000, 32_000, count):
+        if all(_free(base + offset) for offset in range(count)):
+            return base
+    raise OSError("no free ports")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+class Stage:
+    """Everything in one folder: products, ledger, artifacts, the shop's repository, an Airflow that runs the DAGs."""
+
+    def __init__(self, folder: Path, approval: str, now: datetime | None = None) -> None:
+        self.home, self.products = folder / "home", folder / "products"
+        self.port = free_ports(4)
+        self.shop = f"http://127.0.0.1:{self.port + 3}"
+        self.products.mkdir(parents=True)
+        (self.products / "shop.yaml").write_text(PRODUCT.format(approval=approval, port=self.port + 3))
+        self.repository = create(self.home / "demo")
+        self.reviews = self.home / "demo" / "shop-reviews.csv"
+        write_history(self.reviews, now or datetime.now(UTC))
+        self.url = f"sqlite:///{self.home / 'ledger.db'}"
+        upgrade(self.url)
+        env = SETTINGS | {"CLOSED_LOOP_PRODUCTS": str(self.products)}
+        self.airflow = LocalAirflow(self.home, self.port, env)
+        self.loop = Loop(self.airflow)
+
+    @property
+    def ledger(self) -> Engine:
+        return connect(self.url)
+
+    def rows(self, table: Table, **where: Any) -> list[dict[str, Any]]:
+        """The rows of a table whose columns have these values."""
+        query = select(table).where(*(table.c[name] == value for name, value in where.items())).order_by(*table.primary_key)
+        with reading(self.ledger) as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def turn(self, dag_id: str = "nightly_cycle", timeout: float = 240, **conf: Any) -> list[tuple[str, str]]:
+        """Start a DAG by hand, let the loop rest, answer yes to what it asks; returns the events of this turn."""
+        before = len(self.loop.events())
+        self.loop.trigger(dag_id, **conf)
+        self.loop.rest(timeout, answer=lambda question: self.loop.answer(question, note="as agreed"))
+        return self.loop.events()[before:]
+
+    def states(self) -> dict[str, set[str]]:
+        """For each DAG, the states that its runs ended in."""
+        found: dict[str, set[str]] = {}
+        for run in self.loop.runs():
+            found.setdefault(run["dag_id"], set()).add(run["state"])
+        return found
+
+
+@contextmanager
+def staged(folder: Path, approval: str = "automatic", now: datetime | None = None) -> Iterator[Stage]:
+    """A stage with its Airflow up; all of its processes end with the block."""
+    stage = Stage(folder, approval, now)
+    try:
+        stage.airflow.start()
+        stage.loop.unpause()
+        yield stage
+    finally:
+        stage.airflow.stop()
+        _stop_shop(stage.home)
+
+
+def _stop_shop(home: Path) -> None:
+    """End the shop's processes, as `make stop` does."""
+    subprocess.run([sys.executable, "-m", "include.deployment.stop", "--all"], check=True,
+                   env=os.environ | {"CLOSED_LOOP_HOME": str(home)}, cwd=Path(__file__).resolve().parents[2])
