@@ -121,7 +121,7 @@ scopes = Table("scopes", metadata, _key("id"), _word("product"), _word("method")
 scope_items = Table("scope_items", metadata, _key("scope_id", "scopes.id"), _key("story_id", "stories.id"), _count("rank"),
                     _number("score", False), _json("factors"), Column("chosen", Boolean, nullable=False), _text("why"))
 
-# Step 7: commits and releases. `status`: failed, candidate, deployed, rolled_back, superseded.
+# Step 7: commits and releases. `status`: failed, candidate, rejected, deployed, rolled_back, superseded.
 commits = Table("commits", metadata, _key("product"), _key("sha"), _word("author", True), _at("at"), _text("subject"),
                 _word("kind"), Column("breaking", Boolean, nullable=False, default=False), _word("release", True),
                 Index(None, "release"))
