@@ -88,8 +88,6 @@ def write_checked(path: Path, text: str) -> None:
 class Server:
     """One server as the running HAProxy sees it."""
 
-    name: str
-    address: str
     up: bool
     weight: int
     sessions: int
@@ -140,18 +138,13 @@ class Runtime:
 
     def converge(self, replicas: Sequence[Replica]) -> None:
         """Add, weigh and delete servers until they are `replicas`. Weights rise before others fall, and servers go last."""
-        wanted = {item.name: item for item in replicas}
-        there = self.servers()
-        for name, server in there.items():
-            if name in wanted and server.address != f"127.0.0.1:{wanted[name].port}":
-                self.delete(name)
         there = self.servers()
         for item in sorted(replicas, key=lambda item: there[item.name].weight - item.weight if item.name in there else 0):
             if item.name not in there:
                 self._add(item)
             elif there[item.name].weight != item.weight:
                 self._expect(f"set server app/{item.name} weight {item.weight}", "")
-        for name in there.keys() - wanted.keys():
+        for name in there.keys() - {item.name for item in replicas}:
             self.delete(name)
 
     def _add(self, item: Replica) -> None:
@@ -184,5 +177,5 @@ def _server(row: dict[str, str]) -> Server:
         return int(row[name] or 0)
 
     signs = number("hrsp_5xx") + number("econ") + number("eresp") + max(number("wretr"), number("wredis"))
-    return Server(row["svname"], row["addr"], row["status"].startswith(("UP", "no check")), number("weight"), number("scur"),
+    return Server(row["status"].startswith(("UP", "no check")), number("weight"), number("scur"),
                   Counts(number("stot"), sum(map(number, ANSWERS)), signs))

@@ -15,14 +15,13 @@ class Replica:
     """One process of a version, as a server of HAProxy's backend. `weight` is from 0 (no new requests) to 256."""
 
     version: str
-    index: int
     port: int
     weight: int = 0
 
     @property
     def name(self) -> str:
-        """`v1.0.1_2`: it tells the version in HAProxy's log."""
-        return f"v{self.version}_{self.index}"
+        """`v1.0.1_41234`: it tells the version in HAProxy's log, and is new with each start."""
+        return f"v{self.version}_{self.port}"
 
 
 def weights(share: int, new: int, old: int) -> tuple[int, int]:

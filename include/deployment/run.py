@@ -73,6 +73,10 @@ def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts) ->
 def _roll_out(engine: Engine, run: Run, target: Target, release: Release, previous: Release | None,
               artifacts: Artifacts) -> Outcome:
     """Move traffic to `release`, or leave all of it with `previous`."""
+    try:
+        target.claim_port()
+    except DeploymentError as failure:
+        return Outcome("failed", str(failure), [])  # nothing was touched
     steps: list[Step] = []
 
     def noted(step: Step) -> None:

@@ -16,14 +16,15 @@ from typing import Any
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 MARK = "CLOSED_LOOP_ENVIRONMENT"  # stands in the environment of each process that belongs to a product's environment
+ENDED = {"STOPPED", "EXITED", "FATAL"}
 KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 
+# Every path is relative: supervisord runs in the environment's folder, and would expand a % in its name.
 HEAD = """\
 [supervisord]
-logfile=%(here)s/supervisord.log
+logfile=supervisord.log
 logfile_maxbytes=1MB
-pidfile=%(here)s/supervisord.pid
-directory=%(here)s
+pidfile=supervisord.pid
 [unix_http_server]
 file={socket}
 chmod=0600
@@ -33,7 +34,6 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 PROGRAM = """\
 [program:{name}]
 command=/bin/sh programs/{name}.sh
-directory=%(here)s
 autorestart=true
 startsecs=1
 startretries=5
@@ -42,7 +42,7 @@ stopwaitsecs=10
 stopasgroup=true
 killasgroup=true
 redirect_stderr=true
-stdout_logfile=%(here)s/logs/{name}.log
+stdout_logfile=logs/{name}.log
 stdout_logfile_maxbytes=1MB
 stdout_logfile_backups=1
 """
@@ -120,7 +120,7 @@ class Supervisor:
         for name in [*added, *changed]:
             self._call("addProcessGroup", name)
         for name, state in self.states().items():
-            if name in names and state in {"FATAL", "EXITED", "STOPPED"} and name not in added:
+            if name in names and state in ENDED and name not in added:
                 self._call("startProcess", name, False)
         return list(removed)
 
@@ -140,7 +140,12 @@ class Supervisor:
     def remove(self, names: Collection[str]) -> None:
         """Stop programs and forget them."""
         for name in names:
-            self._call("stopProcessGroup", name)
+            self._call("stopProcessGroup", name, False)
+        deadline = time.monotonic() + 30
+        while any(state not in ENDED for name, state in self.states().items() if name in names):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"programs do not stop: {', '.join(names)}")
+            time.sleep(0.05)
         for name in names:
             self._call("removeProcessGroup", name)
 

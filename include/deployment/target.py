@@ -6,12 +6,10 @@ brought to it, so whoever was killed half-way, the next one finds out from there
 
 import contextlib
 import http.client
-import io
 import json
 import shlex
 import shutil
 import socket
-import tarfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from include import environment
+from include.archive import extract
 from include.deployment import haproxy
 from include.deployment.rules import Counts, Replica, weights
 from include.deployment.supervision import Supervisor, clean_environment, members, script
@@ -70,14 +69,12 @@ class Target:
     def start(self, version: str, archive: Archive) -> None:
         """Start the replicas of `version`, without traffic, and wait until each is healthy.
 
-        Raises DeploymentError when the command or the front port can't be had, or a replica does not become healthy.
+        Raises DeploymentError when the archive, the command or the front port is not to be had, or one stays unhealthy.
         """
         self._prepare_folders()
-        self._front_port_is_ours()
         unpack(archive(), self.folder / "versions" / version)
         self._command_exists(version)
-        ports = free_ports(self.deployment.replicas)
-        new = [Replica(version, index, port) for index, port in enumerate(ports, 1)]
+        new = [Replica(version, port) for port in free_ports(self.deployment.replicas)]
         self._apply([*(item for item in self.replicas() if item.version != version), *new])
         self.wait_healthy(version)
 
@@ -130,6 +127,7 @@ class Target:
 
     def _apply(self, replicas: Sequence[Replica]) -> None:
         """Bring supervisord and HAProxy to `replicas`: what comes is started first, what goes is stopped last."""
+        self.claim_port()
         self._prepare_folders()
         self._write_state(replicas)
         haproxy.write_checked(self.folder / "haproxy.cfg", haproxy.config(self.deployment, self.runtime_socket, replicas))
@@ -165,7 +163,7 @@ class Target:
         if place != self.folder and place.stat().st_uid != self.folder.stat().st_uid:
             raise InputError(f"{place}: the folder for sockets belongs to somebody else")
 
-    def _front_port_is_ours(self) -> None:
+    def claim_port(self) -> None:
         """Raises DeploymentError when another process holds the port that HAProxy is to serve."""
         known = self.haproxy.description(wait=2 if self.supervisor.alive() else 0) or ""
         if known.split(" ")[0] != str(self.deployment.port) and not is_free(self.deployment.port):
@@ -203,16 +201,15 @@ class Target:
 
 
 def unpack(content: bytes, folder: Path) -> None:
-    """Extract a tar archive as `folder`, whole or not at all. Raises DeploymentError when it is no tar, or reaches outside."""
+    """Extract a tar archive as `folder`, whole or not at all. Raises DeploymentError when it is broken."""
     new = folder.with_name(f".{folder.name}.new")
     for path in (new, folder):
         if path.exists():
             shutil.rmtree(path)
     try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            archive.extractall(new, filter="data")
-    except tarfile.TarError as error:
-        raise DeploymentError(f"the candidate's archive can't be unpacked: {error}") from error
+        extract(content, new)
+    except InputError as error:
+        raise DeploymentError(str(error)) from error
     new.replace(folder)
 
 

@@ -76,9 +76,9 @@ server.server_close()
 
 
 def archive(fault: str = "") -> bytes:
-    """A tar.gz of the product, with a fault: errors, unavailable, dies, unhealthy, exits, or none."""
+    """A tar of the product, with a fault: errors, unavailable, dies, unhealthy, exits, or none."""
     content, buffer = APP.replace("@FAULT@", fault).encode(), io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
         info = tarfile.TarInfo("app.py")
         info.size = len(content)
         tar.addfile(info, io.BytesIO(content))
@@ -101,7 +101,7 @@ def candidate(engine: Engine, artifacts: Artifacts, version: str, fault: str = "
               gates: tuple[str, ...] = ("compliance_checks", "user_testing")) -> None:
     """A release that went through `gates`."""
     content, key = archive(fault), f"{name}|{version}"
-    artifact, digest = artifacts.keep(content, ".tar.gz")
+    artifact, digest = artifacts.keep(content, ".tar")
     assert digest.endswith(hashlib.sha256(content).hexdigest())
     with writing(engine) as connection:
         upsert(connection, releases, [{
@@ -114,8 +114,9 @@ def candidate(engine: Engine, artifacts: Artifacts, version: str, fault: str = "
 class Customers:
     """Threads that keep asking until stopped: new connections and one that stays open; `failures` and `seen` versions."""
 
-    def __init__(self, port: int) -> None:
-        self.port, self.asked, self.failures, self.seen = port, 0, list[str](), dict[str, int]()
+    def __init__(self, port: int, methods: tuple[str, ...] = ("GET", "POST")) -> None:
+        self.port, self.methods, self.asked = port, methods, 0
+        self.failures, self.seen = list[str](), dict[str, int]()
         self._stop, self._lock = threading.Event(), threading.Lock()
 
     def ask(self, method: str, keep: bool) -> None:
@@ -141,7 +142,8 @@ class Customers:
 
     @contextmanager
     def asking(self) -> Iterator["Customers"]:
-        threads = [threading.Thread(target=self.ask, args=way) for way in (("GET", True), ("GET", False), ("POST", True))]
+        ways = [(method, keep) for method in self.methods for keep in (True, False)]
+        threads = [threading.Thread(target=self.ask, args=way) for way in ways]
         for thread in threads:
             thread.start()
         try:

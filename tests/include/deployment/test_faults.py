@@ -1,0 +1,226 @@
+"""Whatever is killed, whenever: one truth afterwards, and customers who notice nothing (of a task) or little (of HAProxy)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from include import environment
+from include.artifacts import Artifacts
+from include.deployment.run import deploy, ensure_running
+from include.deployment.status import status
+from include.deployment.stop import stop
+from include.deployment.supervision import members
+from include.ledger.engine import reading, writing
+from include.ledger.tables import deployments, leases
+from include.product import Product
+from tests.include.deployment.shop import Customers, ask, candidate, product, run_of
+
+ROOT = Path(__file__).resolve().parents[3]
+DEPLOY = """
+import sys
+from include.artifacts import Artifacts
+from include.deployment.run import deploy
+from include.ledger.engine import connect
+from include.product import Product
+from tests.include.deployment.shop import run_of
+
+product, ledger, artifacts, version = sys.argv[1:]
+deploy(connect(ledger), Product.model_validate_json(product), run_of(version, 5), Artifacts(artifacts))
+"""
+
+
+def until(condition: Callable[[], object], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.01)
+
+
+def weights(shop: Product) -> dict[str, int]:
+    """The weight of one replica of each version that is wanted."""
+    from include.deployment.target import Target
+
+    return {item.version: item.weight for item in Target(shop).replicas()}
+
+
+def pid_of(text: str) -> int:
+    """The pid of the environment's process whose command line holds `text`."""
+    for pid in members(environment.folder("shop")):
+        if text in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "):
+            return pid
+    raise AssertionError(f"no process with {text!r}")
+
+
+def settled(engine: Engine, shop: Product, version: str) -> None:
+    """The ledger, HAProxy and supervisord agree that `version` runs alone."""
+    found = status(shop)
+    assert {name: entry["share"] for name, entry in found["versions"].items()} == {version: 100.0}
+    replicas = found["versions"][version]["replicas"]
+    assert [item["healthy"] for item in replicas] == [True] * len(replicas)
+    assert (found["supervisor"], found["haproxy"], found["processes"]) == (True, True, 2 + len(replicas))
+    with reading(engine) as connection:
+        newest = connection.execute(select(deployments).where(deployments.c.status == "succeeded")
+                                    .order_by(deployments.c.finished_at.desc())).first()
+        assert not connection.execute(select(deployments).where(deployments.c.status == "running")).all()
+    assert newest is not None
+    assert newest.version == version
+    assert [path.name for path in (environment.folder("shop") / "versions").iterdir()] == [version]
+
+
+MOMENTS: dict[str, Callable[[dict[str, int]], bool]] = {
+    "the new replicas are being started": lambda found: found.get("1.1.0") == 0,
+    "a tenth of the traffic is moved": lambda found: found.get("1.1.0") == 1 and found.get("1.0.0") == 9,
+    "all traffic is moved": lambda found: found.get("1.0.0") == 0,
+    "the old replicas are being stopped": lambda found: "1.0.0" not in found,
+}
+
+
+@pytest.mark.parametrize(("moment", "later"), [(moment, later) for moment in MOMENTS for later in ("the same run",)]
+                         + [("a tenth of the traffic is moved", "another run")])
+def test_a_deployment_killed_half_way_is_taken_up(ledger: Engine, artifacts: Artifacts, moment: str, later: str) -> None:
+    shop = product(replicas=1)
+    assert shop.deployment
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        candidate(ledger, artifacts, version)
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    command = [sys.executable, "-c", DEPLOY, shop.model_dump_json(), str(ledger.url), artifacts.root, "1.1.0"]
+    with Customers(shop.deployment.port).asking() as customers:
+        with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}) as task:
+            try:
+                until(lambda: MOMENTS[moment](weights(shop)))
+            finally:
+                task.kill()
+        run = run_of("1.1.0", 5) if later == "the same run" else run_of("1.2.0", 10)
+        if later == "another run":
+            with writing(ledger) as connection:  # half a minute later
+                connection.execute(update(leases).values(expires_at=datetime(2026, 1, 1, tzinfo=UTC)))
+        result = deploy(ledger, shop, run, artifacts)
+    assert (result["status"], customers.failures) == ("succeeded", [])
+    settled(ledger, shop, str(run.key.version))
+
+
+def test_haproxy_killed_comes_back_with_its_weights(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = product()
+    assert shop.deployment
+    for version in ("1.0.0", "1.1.0"):
+        candidate(ledger, artifacts, version)
+        deploy(ledger, shop.model_copy(update={"deployment": shop.deployment.model_copy(update={
+            "canary": shop.deployment.canary.model_copy(update={"seconds": 0.2, "when_unsure": "promote"})})}),
+            run_of(version, int(version[2])), artifacts)
+    os.kill(pid_of("haproxy -db"), signal.SIGKILL)
+    until(lambda: status(shop)["haproxy"])
+    assert ask(shop.deployment.port) == (200, "1.1.0")
+    until(lambda: all(item["state"] == "RUNNING" for item in status(shop)["versions"]["1.1.0"]["replicas"]))
+    settled(ledger, shop, "1.1.0")
+
+
+def test_haproxy_killed_in_the_middle_of_a_canary(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = product(replicas=1, canary={"min_requests": 60})
+    assert shop.deployment
+    candidate(ledger, artifacts, "1.0.0")
+    candidate(ledger, artifacts, "1.1.0")
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    command = [sys.executable, "-c", DEPLOY, shop.model_dump_json(), str(ledger.url), artifacts.root, "1.1.0"]
+    with Customers(shop.deployment.port).asking(), \
+            subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}) as task:
+        until(lambda: weights(shop).get("1.1.0") == 1)
+        os.kill(pid_of("haproxy -db"), signal.SIGKILL)
+        assert task.wait(30) == 0
+    settled(ledger, shop, "1.1.0")
+
+
+def test_a_replica_killed_no_customer_notices(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = product()
+    assert shop.deployment
+    candidate(ledger, artifacts, "1.0.0")
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    with Customers(shop.deployment.port, methods=("GET",)).asking() as customers:
+        os.kill(pid_of("app.py"), signal.SIGKILL)
+        until(lambda: status(shop)["processes"] == 3)
+        until(lambda: status(shop)["processes"] == 4)
+        until(lambda: all(item["healthy"] for item in status(shop)["versions"]["1.0.0"]["replicas"]))
+    assert customers.failures == []
+
+
+def killed_supervisor(shop: Product) -> None:
+    os.kill(pid_of("supervisor.supervisord"), signal.SIGKILL)
+    until(lambda: not status(shop)["supervisor"])
+
+
+def killed_everything(shop: Product) -> None:
+    for pid in members(environment.folder("shop")):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not members(environment.folder("shop")))
+
+
+def stopped(shop: Product) -> None:
+    stop("shop")
+    assert members(environment.folder("shop")) == []
+    assert not environment.sockets("shop").joinpath("supervisor.sock").exists()
+
+
+@pytest.mark.parametrize("fault", [killed_supervisor, killed_everything, stopped])
+def test_the_running_version_comes_back(ledger: Engine, artifacts: Artifacts, fault: Callable[[Product], Any]) -> None:
+    shop = product()
+    assert shop.deployment
+    assert ensure_running(ledger, shop, artifacts) is None
+    candidate(ledger, artifacts, "1.0.0")
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    fault(shop)
+    assert ensure_running(ledger, shop, artifacts) == "1.0.0"
+    assert ask(shop.deployment.port) == (200, "1.0.0")
+    settled(ledger, shop, "1.0.0")
+
+
+def test_an_answer_under_way_is_finished(ledger: Engine, artifacts: Artifacts) -> None:
+    """A request that takes a second began on the old version, and ends there although all traffic has moved."""
+    import threading
+
+    shop = product(replicas=1, canary={"steps": [100], "seconds": 0.1, "when_unsure": "promote"})
+    assert shop.deployment
+    port, answers = shop.deployment.port, list[tuple[int, str]]()
+    candidate(ledger, artifacts, "1.0.0")
+    candidate(ledger, artifacts, "1.1.0")
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    asking = threading.Event()
+
+    def slowly() -> None:
+        while not asking.is_set():
+            answers.append(ask(port, "/slow"))
+
+    threads = [threading.Thread(target=slowly) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
+    finally:
+        asking.set()
+        for thread in threads:
+            thread.join()
+    assert {code for code, _ in answers} == {200}
+
+
+def test_sockets_of_a_long_home(ledger: Engine, artifacts: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / ("long " * 20).strip() / "100 % home"
+    monkeypatch.setenv("CLOSED_LOOP_HOME", str(home))
+    shop = product(replicas=1)
+    assert shop.deployment
+    candidate(ledger, artifacts, "1.0.0")
+    try:
+        assert deploy(ledger, shop, run_of("1.0.0"), artifacts)["status"] == "succeeded"
+        assert ask(shop.deployment.port) == (200, "1.0.0")
+        assert environment.access_log("shop").read_text()
+        assert environment.sockets("shop").stat().st_mode & 0o777 == 0o700
+    finally:
+        stop("shop")
+    assert not environment.sockets("shop").exists()
+    assert members(environment.folder("shop")) == []
