@@ -1,0 +1,250 @@
+"""Reading a file source chunk by chunk: the good rows as a frame, the bad ones with their place and their reason."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.errors import InputError
+from include.product import Columns, FileSource, home
+
+MAX_LINE = 1_000_000  # characters; no customer writes more, and a broken export must not fill the memory
+CHUNK_ROWS = 20_000
+CHUNK_CHARACTERS = 30_000_000
+_UNDECODED = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that can't be read: where it stands, why, and the beginning of what stands there."""
+
+    place: str
+    reason: str
+    row: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a source: `frame` has the source's own columns and `place`; `bad` are the rows that have no columns."""
+
+    frame: pd.DataFrame
+    bad: list[BadRow] = field(default_factory=list)
+
+
+class _Line(NamedTuple):
+    number: int
+    text: str
+    problem: str | None
+
+
+_Row = tuple[str, dict[str, Any]] | BadRow
+
+
+def path_of(source: FileSource) -> Path:
+    """The file of `source`; a relative path starts at CLOSED_LOOP_HOME."""
+    return home() / source.path
+
+
+def wanted(columns: Columns) -> list[str]:
+    """The names of the source's columns that the mapping asks for, each once."""
+    text = [columns.text] if isinstance(columns.text, str) else columns.text
+    rest = [columns.id, columns.written_at, columns.author, columns.rating, columns.language]
+    return list(dict.fromkeys([*text, *(name for name in rest if name)]))
+
+
+def chunks(source: FileSource) -> Iterator[Chunk]:
+    """The rows of `source`, in the file's order, at most CHUNK_ROWS at a time.
+
+    Raises InputError where the file as a whole can't be read: missing, not of its format, a column missing, a wrong encoding.
+    """
+    path = path_of(source)
+    try:
+        if source.format == "parquet":
+            yield from _parquet(source, path)
+        else:
+            yield from _text(source, path)
+    except (OSError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be read as {source.format}: {reason}") from error
+
+
+def _text(source: FileSource, path: Path) -> Iterator[Chunk]:
+    with _opened(source, path) as file:
+        lines = _Lines(file, source.encoding)
+        rows = _json_rows(lines) if source.format == "jsonl" else _delimited_rows(lines, source, path)
+        first = True
+        for chunk in _chunked(rows, wanted(source.columns)):
+            if first:
+                _check_first(chunk, source, path)
+            first = False
+            yield chunk
+
+
+@contextmanager
+def _opened(source: FileSource, path: Path) -> Iterator[TextIO]:
+    encoding = "utf-8-sig" if source.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else source.encoding
+    try:
+        with path.open("rb") as raw, io.TextIOWrapper(raw, encoding, errors="surrogateescape") as file:
+            yield file
+    except LookupError as error:
+        raise InputError(f"{path}: encoding {source.encoding!r} is unknown") from error
+    except UnicodeError as error:
+        raise InputError(f"{path}: is not {source.encoding}: {error}") from error
+
+
+def _check_first(chunk: Chunk, source: FileSource, path: Path) -> None:
+    undecoded = [bad for bad in chunk.bad if bad.reason.startswith("not valid")]
+    if len(undecoded) * 2 > len(chunk.frame) + len(chunk.bad):
+        raise InputError(f"{path}: {undecoded[0].place}: most rows are not {source.encoding}; set the source's `encoding`")
+    if source.format == "jsonl" and len(chunk.frame):
+        for name in wanted(source.columns):
+            if chunk.frame[name].isna().all():
+                raise InputError(f"{path}: no field {name!r} in the first {len(chunk.frame)} rows")
+
+
+class _Lines:
+    """The lines of a text file with their numbers; lines can be pushed back."""
+
+    def __init__(self, file: TextIO, encoding: str) -> None:
+        self._file, self._encoding, self._number = file, encoding, 0
+        self._back: list[_Line] = []
+
+    def next(self) -> _Line | None:
+        if self._back:
+            return self._back.pop()
+        text = self._file.readline(MAX_LINE)
+        if not text:
+            return None
+        self._number += 1
+        if len(text) >= MAX_LINE and text[-1] != "\n":
+            self._skip_rest()
+            return _Line(self._number, text[:10_000], f"line longer than {MAX_LINE:,} characters")
+        broken = not text.isascii() and _UNDECODED.search(text)
+        return _Line(self._number, text, f"not valid {self._encoding}" if broken else None)
+
+    def push_back(self, lines: list[_Line]) -> None:
+        self._back.extend(reversed(lines))
+
+    def _skip_rest(self) -> None:
+        while (rest := self._file.readline(MAX_LINE)) and rest[-1] != "\n":
+            pass
+
+
+def _delimited_rows(lines: _Lines, source: FileSource, path: Path) -> Iterator[_Row]:
+    delimiter = "," if source.format == "csv" else "\t"
+    header = lines.next()
+    if header is None:
+        raise InputError(f"{path}: is empty: not even a header line")
+    names = [name.strip() for name in header.text.rstrip("\n").split(delimiter)]
+    if '"' in header.text:
+        lines.push_back([header])
+        names = [name.strip() for name in _quoted(lines, delimiter, None)[1] or names]
+    if missing := [name for name in wanted(source.columns) if name not in names]:
+        raise InputError(f"{path}: line 1: no column {', '.join(map(repr, missing))}; there are {', '.join(names)[:300]}")
+    places = {name: names.index(name) for name in wanted(source.columns)}
+    while (line := lines.next()) is not None:
+        if not line.text.strip("\r\n"):
+            continue
+        fields: list[str] | None
+        first, reason = line, line.problem
+        if '"' in line.text and not reason:
+            lines.push_back([line])
+            first, fields, reason = _quoted(lines, delimiter, len(names))
+        else:
+            fields = line.text.rstrip("\r\n").split(delimiter)
+        if not reason and (fields is None or len(fields) != len(names)):
+            reason = f"{len(fields or [])} fields instead of {len(names)}"
+        if reason or fields is None:
+            yield BadRow(f"line {first.number}", reason or "", first.text)
+        else:
+            yield f"line {first.number}", {name: fields[place] for name, place in places.items()}
+
+
+def _quoted(lines: _Lines, delimiter: str, width: int | None) -> tuple[_Line, list[str] | None, str | None]:
+    """The record at the next line, which holds a quote, as (its first line, its fields, what is wrong with it).
+
+    A CSV record (RFC 4180) may go over several lines; where one never closes its quote, only its first line is given up. In
+    TSV nothing goes over a line, and a quote that does not enclose a whole field is a character like others.
+    """
+    taken: list[_Line] = []
+
+    def feed() -> Iterator[str]:
+        while (line := lines.next()) is not None:
+            taken.append(line)
+            yield line.text
+            if delimiter == "\t" or (line.problem and not line.problem.startswith("not valid")):
+                return
+
+    try:
+        fields = next(csv.reader(feed(), delimiter=delimiter, strict=True))
+        wrong = None if width is None or len(fields) == width else f"{len(fields)} fields instead of {width}"
+    except (csv.Error, StopIteration) as error:
+        fields, wrong = [], f"malformed: {error}"
+    problem = next((line.problem for line in taken if line.problem), None)
+    if wrong and delimiter == "\t":
+        return taken[0], taken[0].text.rstrip("\r\n").split("\t"), problem
+    if wrong:
+        lines.push_back(taken[1:])
+        return taken[0], None, wrong
+    return taken[0], fields, problem
+
+
+def _json_rows(lines: _Lines) -> Iterator[_Row]:
+    while (line := lines.next()) is not None:
+        if not line.text.strip():
+            continue
+        reason, value = line.problem, None
+        if not reason:
+            try:
+                value = json.loads(line.text)
+                reason = None if isinstance(value, dict) else "no JSON object"
+            except (ValueError, RecursionError) as error:
+                reason = f"no JSON: {error}"
+        place = f"line {line.number}"
+        yield BadRow(place, reason, line.text) if reason else (place, value or {})
+
+
+def _chunked(rows: Iterable[_Row], names: list[str]) -> Iterator[Chunk]:
+    good: list[list[Any]] = []
+    bad: list[BadRow] = []
+    size = 0
+    for row in rows:
+        if isinstance(row, BadRow):
+            bad.append(BadRow(row.place, row.reason, row.row[:10_000]))
+            size += len(bad[-1].row)
+        else:
+            values = [row[1].get(name) for name in names]
+            good.append([row[0], *values])
+            size += sum(len(value) for value in values if isinstance(value, str))
+        if len(good) + len(bad) >= CHUNK_ROWS or size > CHUNK_CHARACTERS:
+            yield Chunk(_frame(good, names), bad)
+            good, bad, size = [], [], 0
+    if good or bad:
+        yield Chunk(_frame(good, names), bad)
+
+
+def _frame(rows: list[list[Any]], names: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["place", *names], dtype=object)
+
+
+def _parquet(source: FileSource, path: Path) -> Iterator[Chunk]:
+    names = wanted(source.columns)
+    with pq.ParquetFile(path) as file:
+        there = file.schema_arrow.names
+        if missing := [name for name in names if name not in there]:
+            raise InputError(f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(there)[:300]}")
+        start = 1
+        for batch in file.iter_batches(CHUNK_ROWS, columns=names):
+            frame = pd.DataFrame({name: pd.Series(batch[name].to_pylist(), dtype=object) for name in names})
+            frame.insert(0, "place", [f"row {number}" for number in range(start, start + len(frame))])
+            start += len(frame)
+            yield Chunk(frame)

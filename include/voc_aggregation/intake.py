@@ -1,0 +1,158 @@
+"""One source is listened to: its rows become voices, duplicates or quarantined rows, and the counts add up."""
+
+import hashlib
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from sqlalchemy import Engine
+
+from include.errors import InputError
+from include.ledger.runs import Run
+from include.product import FileSource, Product
+from include.voc_aggregation import features, files, store, understanding
+from include.voc_aggregation.contract import Contract
+from include.voc_aggregation.mapping import mapped, voice_id
+from include.voc_aggregation.redaction import author_hash, excerpt, redact
+from include.voc_aggregation.spool import Spool
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Intake:
+    """What listening to one source came to: read = stored + duplicates + quarantined."""
+
+    source: str
+    read: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    error: str | None = None
+    cursor: dict[str, Any] | None = None
+    evidence: dict[str, Any] | None = None
+
+    def counts(self) -> dict[str, Any]:
+        """The counts and the error, as a result or an `intakes` row wants them."""
+        return {"read": self.read, "stored": self.stored, "duplicates": self.duplicates, "quarantined": self.quarantined,
+                "error": self.error}
+
+
+@dataclass
+class Heard:
+    """The new voices of a run: their rows spooled, and what grouping needs of them in memory, in the same order."""
+
+    voices: Spool
+    quarantine: Spool
+    ids: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    times: list[datetime] = field(default_factory=list)
+    features: list[sp.csr_matrix] = field(default_factory=list)
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Take in voices of customers."""
+        self.voices.add(rows)
+        self.ids += [row["id"] for row in rows]
+        self.kinds += [row["kind"] for row in rows]
+        self.languages += [row["language"] for row in rows]
+        self.times += [row["written_at"] for row in rows]
+        self.features.append(features.counts(row["text"] for row in rows))
+
+
+class Listener:
+    """Listens to the file sources of one product in one run."""
+
+    def __init__(self, engine: Engine, product: Product, run: Run, author_key: bytes, heard: Heard) -> None:
+        self._engine, self._product, self._run, self._key, self._heard = engine, product, run, author_key, heard
+
+    def listen(self, source: FileSource) -> Intake:
+        """Hear what is new in `source`. A source that can't be read says so in its `error`, and stops no other."""
+        intake = Intake(source.name)
+        try:
+            cursor = self._news(source)
+            if cursor is None:
+                return intake
+            self._read(source, intake)
+            intake.cursor = cursor
+        except InputError as error:
+            intake.error = excerpt(str(error))
+            log.warning("%s: source %s failed: %s", self._product.name, source.name, intake.error)
+        log.info("%s: source %s: %s", self._product.name, source.name, intake.counts())
+        return intake
+
+    def _news(self, source: FileSource) -> dict[str, Any] | None:
+        """What the source's file is now, or None where nothing is new since it was last read whole."""
+        path = files.path_of(source)
+        try:
+            state = path.stat()
+            known = store.cursor(self._engine, self._product.name, source.name) or {}
+            mapping = hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:16]
+            now = {"mapping": mapping, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
+            if now.items() <= known.items():
+                return None
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            if source.missing_ok:
+                return None
+            raise InputError(f"{path}: no such file") from error
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        return None if (known.get("sha256"), known.get("mapping")) == (digest, mapping) else now | {"sha256": digest}
+
+    def _read(self, source: FileSource, intake: Intake) -> None:
+        contract: Contract | None = None
+        stored: set[str] = set()
+        for chunk in files.chunks(source):
+            voices = mapped(chunk.frame, source, self._product.name, self._run.at)
+            known = store.known(self._engine, voices["id"].tolist())
+            new = [not text or not (voice in known or voice in stored)  # what has no text can't be told apart by it
+                   for voice, text in zip(voices["id"], voices["text"], strict=True)]
+            rest = voices[np.asarray(new, dtype=bool)].reset_index(drop=True)
+            reasons: dict[int, str] = {}
+            if len(rest):
+                contract = contract or Contract(source.rating_scale, self._run.at)
+                reasons = contract.broken(rest)
+            good = rest.drop(index=list(reasons)).drop_duplicates("id")
+            stored.update(good["id"])
+            self._heard.add(self._voices(good, source))
+            self._set_aside(chunk, rest, reasons, source)
+            intake.read += len(chunk.frame) + len(chunk.bad)
+            intake.stored += len(good)
+            intake.quarantined += len(chunk.bad) + len(reasons)
+            intake.duplicates += len(voices) - len(good) - len(reasons)
+            log.info("%s: source %s: %s rows read", self._product.name, source.name, f"{intake.read:,}")
+            intake.evidence = contract.evidence() if contract else None
+
+    def _voices(self, rows: pd.DataFrame, source: FileSource) -> list[dict[str, Any]]:
+        columns = [rows[name] for name in rows.columns]
+        return [self._voice(dict(zip(rows.columns, row, strict=True)), source) for row in zip(*columns, strict=True)]
+
+    def _voice(self, row: dict[str, Any], source: FileSource) -> dict[str, Any]:
+        text = redact(row["text"])
+        rating = None if row["rating"] != row["rating"] else row["rating"]  # NaN is no rating
+        feeling = understanding.sentiment(text, rating, source.rating_scale)
+        external = row["external_id"]
+        return {
+            "id": row["id"], "product": self._product.name, "source": source.name, "origin": "customer",
+            "external_id": redact(external) if external and "@" in external else external, "text": text,
+            "language": understanding.language(text, row["language"]), "kind": understanding.kind(text, feeling),
+            "sentiment": feeling, "rating": rating,
+            "author": author_hash(row["author"], self._key) if row["author"] else None,
+            "written_at": row["written_at"].to_pydatetime(), "heard_at": self._run.at,
+        }
+
+    def _set_aside(self, chunk: files.Chunk, rest: pd.DataFrame, reasons: dict[int, str], source: FileSource) -> None:
+        given = rest[["external_id", "date", "rating_given", "text"]].to_numpy()
+        broken = [(rest["place"][row], reason, " | ".join(filter(None, given[row]))) for row, reason in reasons.items()]
+        bad = [(row.place, row.reason, row.row.rstrip("\r\n")) for row in chunk.bad]
+        self._heard.quarantine.add([
+            {"id": voice_id(self._product.name, source.name, f"{place}\n{row}", own=False), "product": self._product.name,
+             "source": source.name, "place": place, "reason": excerpt(reason), "row": excerpt(row), "at": self._run.at}
+            for place, reason, row in [*bad, *broken]
+        ])

@@ -1,0 +1,136 @@
+"""Step 1, needs: what customers and operations say becomes voices, and voices become themes."""
+
+import json
+import logging
+from collections import Counter
+from typing import Any
+
+from sqlalchemy import Connection, Engine, update
+
+from include.artifacts import Artifacts
+from include.errors import InputError
+from include.ledger import trail
+from include.ledger.engine import upsert
+from include.ledger.runs import Result, Run, finish, lease, result_of
+from include.ledger.tables import intakes, quarantine, theme_events, theme_voices
+from include.ledger.tables import voices as voices_table
+from include.product import Product
+from include.voc_aggregation import features, store, themes
+from include.voc_aggregation.grouping import Grouping, grouped, vectorized
+from include.voc_aggregation.intake import Heard, Intake, Listener
+from include.voc_aggregation.spool import Spool
+from include.voc_aggregation.themes import Theme
+
+log = logging.getLogger(__name__)
+
+
+def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes) -> Result:
+    """Listen to all sources of `product`, store what is new, and group it into themes.
+
+    Returns `publish` (the product, where voices were stored), `sources` (name to read, stored, duplicates, quarantined and
+    error), `voices`, `themes` (how many there are, were created, grew), and `evidence` (artifact names of the contracts'
+    results). Raises InputError when there are sources, all of them failed, and nothing new was heard.
+    """
+    result = result_of(engine, run)
+    if result is None:
+        with lease(engine, f"voices:{product.name}", run.run_id):
+            result = _aggregate(engine, product, run, artifacts, author_key)
+    errors = [source["error"] for source in result["sources"].values() if source["error"]]
+    if errors and len(errors) == len(product.voices.sources) and not result["voices"]:
+        raise InputError("no source could be heard:\n" + "\n".join(errors))
+    return result
+
+
+def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes) -> Result:
+    with Spool(["written_at", "heard_at"]) as voices, Spool(["at"]) as rows:
+        heard = Heard(voices, rows)
+        listener = Listener(engine, product, run, author_key, heard)
+        found = [listener.listen(source) for source in product.voices.sources]
+        evidence = {intake.source: artifacts.keep(json.dumps(intake.evidence, indent=1).encode(), ".json")[0]
+                    for intake in found if intake.evidence}
+        known = store.known_themes(engine, product.name)
+        weights = store.weights(engine, product.name)
+        grouping = _group(engine, product, heard, known, weights)
+        found.append(operations.listen(engine, run, heard.voices, known, grouping))
+        _name(grouping, heard, store.unthemed(engine, product.name) if grouping.created else [])
+        old_quotes = store.quoted(engine, sorted(grouping.members))
+
+        def write(connection: Connection) -> Result:
+            _write_intakes(connection, run, found, heard)
+            if heard.voices.count:
+                _write_themes(connection, run, grouping, old_quotes)
+                store.write_trends(connection, run)
+            cursors = {intake.source: intake.cursor for intake in found if intake.cursor}
+            learned = {"weights": store.remembered(weights)} if heard.ids else {}
+            store.remember(connection, product.name, cursors | learned)
+            return _result(product, found, heard, known, grouping, evidence)
+
+        return finish(engine, run, write)
+
+
+def _group(engine: Engine, product: Product, heard: Heard, known: list[Theme], weights: features.Weights) -> Grouping:
+    if not heard.ids:
+        return Grouping()
+    for counts in heard.features:
+        weights.learn(counts)
+    new = vectorized(heard.ids, heard.kinds, heard.languages, heard.times, heard.features, weights)
+    rows = store.unthemed(engine, product.name)
+    old = vectorized([row["id"] for row in rows], [row["kind"] for row in rows], [row["language"] for row in rows],
+                     [row["written_at"] for row in rows], [features.counts(row["text"] for row in rows)], weights)
+    customers = [theme for theme in known if theme.group != themes.OPERATION]
+    return grouped(product.name, new, old, customers, product.voices.min_theme_size, store.POOL)
+
+
+def _name(grouping: Grouping, heard: Heard, old: list[dict[str, Any]]) -> None:
+    wanted = {voice for central in grouping.central.values() for voice in central}
+    texts = {row["id"]: row["text"] for row in old if row["id"] in wanted}
+    if wanted:
+        texts |= {row["id"]: row["text"] for row in heard.voices if row["id"] in wanted}
+    for theme in grouping.created:
+        if theme.id in grouping.central:
+            theme.name = themes.name_from([texts[voice] for voice in grouping.central[theme.id]])
+
+
+def _write_intakes(connection: Connection, run: Run, found: list[Intake], heard: Heard) -> None:
+    upsert(connection, intakes, [{"run_id": run.run_id, "product": run.product, "source": intake.source, "at": run.at}
+                                 | intake.counts() for intake in found])
+    for batch in heard.quarantine.batches():
+        upsert(connection, quarantine, batch, keep=True)
+    for batch in heard.voices.batches():
+        upsert(connection, voices_table, batch, keep=True)
+    trail.record(connection, run, [trail.event(run, "voice.heard", f"{run.product}/{intake.source}", intake.counts())
+                                   for intake in found if intake.stored])
+
+
+def _write_themes(connection: Connection, run: Run, grouping: Grouping,
+                  old_quotes: dict[str, list[tuple[str, str, float]]]) -> None:
+    store.write_themes(connection, run, grouping.grown.values())
+    rows: list[dict[str, Any]] = []
+    for theme, members in grouping.members.items():
+        chosen = themes.quotes([*old_quotes.get(theme, []), *members])
+        rows += [{"theme_id": theme, "voice_id": voice, "similarity": near, "quote": voice in chosen}
+                 for voice, _, near in members]
+        for voice, _, _ in old_quotes.get(theme, []):
+            if voice not in chosen:
+                connection.execute(update(theme_voices).where(theme_voices.c.theme_id == theme, theme_voices.c.voice_id == voice)
+                                   .values(quote=False))
+    upsert(connection, theme_voices, rows, keep=True)
+    upsert(connection, theme_events, [
+        {"theme_id": theme.id, "run_id": run.run_id, "kind": "created", "at": run.at,
+         "detail": {"name": theme.name, "size": theme.size}} for theme in grouping.created])
+    trail.record(connection, run, [trail.event(run, "theme.changed", theme.id, {
+        "name": theme.name, "change": "created", "kind": theme.kind, "size": theme.size}) for theme in grouping.created])
+
+
+def _result(product: Product, found: list[Intake], heard: Heard, known: list[Theme], grouping: Grouping,
+            evidence: dict[str, str]) -> Result:
+    created = [theme.id for theme in grouping.created]
+    return {
+        "publish": [product.name] if heard.voices.count else [],
+        "sources": {intake.source: intake.counts() for intake in found},
+        "voices": heard.voices.count,
+        "kinds": dict(sorted(Counter(heard.kinds).items())),
+        "themes": {"all": len(known) + len(created), "created": len(created), "grown": len(grouping.grown) - len(created)},
+        "new_themes": created[:20],
+        "evidence": evidence,
+    }

@@ -1,0 +1,136 @@
+"""What listening reads from the ledger and writes to it."""
+
+import base64
+import zlib
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Engine, case, exists, func, select, update
+
+from include.ledger.engine import reading, upsert
+from include.ledger.runs import Run
+from include.ledger.tables import cursors, signals, theme_voices, themes, voices
+from include.voc_aggregation.features import WIDTH, Weights
+from include.voc_aggregation.themes import Theme, trend
+
+_IN = 10_000  # values in one IN: SQLite takes at most 32,766
+POOL = 20_000  # unthemed voices that get another chance
+_LOOKED_THROUGH = 100_000  # newest voices among which they are looked for
+
+
+def cursor(engine: Engine, product: str, name: str) -> Any:
+    """What was remembered under `name`, None where nothing was."""
+    with reading(engine) as connection:
+        return connection.scalar(select(cursors.c.value).where(cursors.c.name == _cursor(product, name)))
+
+
+def remember(connection: Connection, product: str, values: dict[str, Any]) -> None:
+    """Remember each of `values` under its name."""
+    upsert(connection, cursors, [{"name": _cursor(product, name), "value": value} for name, value in values.items()])
+
+
+def _cursor(product: str, name: str) -> str:
+    return f"voices:{product}:{name}"
+
+
+def known(engine: Engine, ids: Sequence[str]) -> set[str]:
+    """Those of `ids` that are voices already."""
+    found: set[str] = set()
+    with reading(engine) as connection:
+        for start in range(0, len(ids), _IN):
+            found.update(connection.scalars(select(voices.c.id).where(voices.c.id.in_(ids[start: start + _IN]))))
+    return found
+
+
+def open_signals(engine: Engine, product: str) -> list[dict[str, Any]]:
+    """The product's open signals, by fingerprint."""
+    with reading(engine) as connection:
+        rows = connection.execute(select(signals).where(signals.c.product == product, signals.c.status == "open")
+                                  .order_by(signals.c.fingerprint)).mappings()
+        return [dict(row) for row in rows]
+
+
+def known_themes(engine: Engine, product: str) -> list[Theme]:
+    """The product's themes by id, without those merged into others."""
+    with reading(engine) as connection:
+        rows = connection.execute(select(themes).where(themes.c.product == product, themes.c.merged_into.is_(None))
+                                  .order_by(themes.c.id)).mappings()
+        return [_theme(dict(row)) for row in rows]
+
+
+def _theme(row: dict[str, Any]) -> Theme:
+    plain = {name: row[name] for name in ("id", "name", "language", "kind", "status", "size", "first_seen", "last_seen")}
+    state = row["state"]
+    theme = Theme(group=state["group"], columns=state["columns"], weights=state["weights"], **plain)
+    theme.kinds.update(state["kinds"])
+    theme.languages.update(state["languages"])
+    return theme
+
+
+def unthemed(engine: Engine, product: str) -> list[dict[str, Any]]:
+    """The newest customers' voices that belong to no theme yet (id, text, kind, language, written_at), newest first."""
+    newest = (select(voices.c.id, voices.c.text, voices.c.kind, voices.c.language, voices.c.written_at, voices.c.origin)
+              .where(voices.c.product == product).order_by(voices.c.written_at.desc(), voices.c.id).limit(_LOOKED_THROUGH)
+              .subquery())
+    query = (select(newest).where(newest.c.origin == "customer", ~exists().where(theme_voices.c.voice_id == newest.c.id))
+             .order_by(newest.c.written_at.desc(), newest.c.id).limit(POOL))
+    with reading(engine) as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def quoted(engine: Engine, ids: Sequence[str]) -> dict[str, list[tuple[str, str, float]]]:
+    """The quotes of the themes `ids`: theme to (voice, language, similarity)."""
+    found: dict[str, list[tuple[str, str, float]]] = {}
+    columns = (theme_voices.c.theme_id, theme_voices.c.voice_id, voices.c.language, theme_voices.c.similarity)
+    with reading(engine) as connection:
+        for start in range(0, len(ids), _IN):
+            query = (select(*columns).join(voices, voices.c.id == theme_voices.c.voice_id)
+                     .where(theme_voices.c.quote, theme_voices.c.theme_id.in_(ids[start: start + _IN]))
+                     .order_by(theme_voices.c.theme_id, theme_voices.c.voice_id))
+            for theme, voice, language, similarity in connection.execute(query):
+                found.setdefault(theme, []).append((voice, language, similarity))
+    return found
+
+
+def weights(engine: Engine, product: str) -> Weights:
+    """What columns weigh among the product's voices so far."""
+    value = cursor(engine, product, "weights")
+    if value is None:
+        return Weights()
+    having = np.frombuffer(zlib.decompress(base64.b64decode(value["having"])), dtype="<u4").astype(np.int64)
+    return Weights(value["voices"], having if len(having) == WIDTH else np.zeros(WIDTH, np.int64))
+
+
+def remembered(weights: Weights) -> dict[str, Any]:
+    """`weights` as a value to remember."""
+    packed = zlib.compress(weights.having.astype("<u4").tobytes(), 6)
+    return {"voices": weights.voices, "having": base64.b64encode(packed).decode()}
+
+
+def write_themes(connection: Connection, run: Run, changed: Iterable[Theme]) -> None:
+    """Insert or update `changed`; the status of a known theme stays as it is."""
+    rows = [{"id": theme.id, "product": run.product, "name": theme.name, "language": theme.language, "kind": theme.kind,
+             "status": theme.status, "merged_into": None, "size": theme.size, "first_seen": theme.first_seen,
+             "last_seen": theme.last_seen, "state": theme.state(), "per_week": 0.0, "trend": 0.0} for theme in changed]
+    upsert(connection, themes, rows, keep=True)
+    for row in rows:
+        moved = {name: row[name] for name in ("language", "kind", "size", "first_seen", "last_seen", "state")}
+        connection.execute(update(themes).where(themes.c.id == row["id"]).values(moved))
+
+
+def write_trends(connection: Connection, run: Run) -> None:
+    """Set `per_week` (voices written in the last 28 days, by four) and `trend` of all the product's themes, at the run's time."""
+    week, month, before = (run.at - timedelta(days=days) for days in (7, 28, 35))
+    written = voices.c.written_at
+    query = (select(theme_voices.c.theme_id, func.sum(case((written > month, 1), else_=0)),
+                    func.sum(case((written > week, 1), else_=0)), func.sum(case((written <= week, 1), else_=0)))
+             .join(voices, voices.c.id == theme_voices.c.voice_id)
+             .where(voices.c.product == run.product, written > before).group_by(theme_voices.c.theme_id))
+    counted = {theme: (lately / 4, trend(recent, earlier)) for theme, lately, recent, earlier in connection.execute(query)}
+    now = connection.execute(select(themes.c.id, themes.c.per_week, themes.c.trend).where(themes.c.product == run.product))
+    for theme, per_week, rising in now.all():
+        new = counted.get(theme, (0.0, 0.0))
+        if new != (per_week, rising):
+            connection.execute(update(themes).where(themes.c.id == theme).values(per_week=new[0], trend=new[1]))

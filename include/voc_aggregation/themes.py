@@ -1,0 +1,202 @@
+"""Themes: voices about the same thing, in whatever language. Pure rules over vectors; ids survive because centroids do."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse import csr_matrix
+
+from include.markup import plain
+from include.voc_aggregation.features import WIDTH
+
+TROUBLE, PRAISE, OPERATION = "trouble", "praise", "operation"  # praise never counts as a complaint about its subject
+JOIN = 0.30  # cosine to a centroid from which a voice belongs to its theme
+NEAR = 0.24  # cosine between two voices from which they may be about the same
+SAME = 0.70  # cosine between two centroids from which they are one theme
+KEPT = 64  # columns that a theme remembers
+COMMON = 0.10  # a column that more of the pool than this has tells nothing about two voices
+QUOTES = 3
+_BLOCK = 20_000_000  # cells of a dense block of similarities
+
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass
+class Theme:
+    """A theme as the grouping knows it. `columns` and `weights` are its centroid's strongest columns, a unit vector."""
+
+    id: str
+    name: str
+    group: str
+    language: str
+    kind: str
+    status: str
+    size: int
+    first_seen: datetime
+    last_seen: datetime
+    columns: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+
+    def state(self) -> dict[str, Any]:
+        """What has to be remembered to know the theme again."""
+        return {"group": self.group, "columns": self.columns, "weights": [round(weight, 5) for weight in self.weights],
+                "kinds": dict(self.kinds), "languages": dict(self.languages)}
+
+    def join(self, vectors: csr_matrix, kinds: Iterable[str], languages: Iterable[str], times: Sequence[datetime]) -> None:
+        """Take in voices: the centroid is the mean of all that ever joined."""
+        self.kinds.update(kinds)
+        self.languages.update(languages)
+        self.kind, self.language = most_common(self.kinds), most_common(self.languages)
+        self.first_seen, self.last_seen = min(self.first_seen, *times), max(self.last_seen, *times)
+        mean = np.asarray(vectors.sum(axis=0)).ravel()
+        mean[self.columns] += self.size * np.asarray(self.weights)
+        self.size += vectors.shape[0]
+        self.columns, self.weights = centroid(mean)
+
+
+def group_of(kind: str) -> str:
+    """Whether a voice of this kind asks for something or praises; the two never share a theme."""
+    return PRAISE if kind == "praise" else TROUBLE
+
+
+def most_common(counts: Counter[str]) -> str:
+    """The most frequent word, the first by alphabet where several are."""
+    return min(counts, key=lambda word: (-counts[word], word))
+
+
+def centroid(total: Any) -> tuple[list[int], list[float]]:
+    """The KEPT strongest columns of a sum of vectors (length WIDTH), as a unit vector."""
+    there = np.flatnonzero(total > 0)
+    strongest = np.sort(there[np.argsort(-total[there], kind="stable")[:KEPT]])
+    weights = total[strongest] / np.linalg.norm(total[strongest])
+    return strongest.tolist(), [float(weight) for weight in weights]
+
+
+def centroids(themes: Sequence[Theme]) -> csr_matrix:
+    """The centroids of `themes` as rows."""
+    ends = np.cumsum([0, *(len(theme.columns) for theme in themes)])
+    columns = np.concatenate([np.zeros(0), *(theme.columns for theme in themes)])
+    weights = np.concatenate([np.zeros(0), *(theme.weights for theme in themes)])
+    return csr_matrix((weights.astype(np.float32), columns.astype(np.int32), ends), shape=(len(themes), WIDTH))
+
+
+def nearest(vectors: csr_matrix, centers: csr_matrix) -> tuple[Indices, Floats]:
+    """For each vector the row of the nearest center and its cosine; -1 where none is at least JOIN near."""
+    count = vectors.shape[0]
+    rows, similarity = np.full(count, -1, np.int64), np.zeros(count, np.float32)
+    if not centers.shape[0]:
+        return rows, similarity
+    transposed = centers.T.tocsr()
+    step = max(1, _BLOCK // centers.shape[0])
+    for start in range(0, count, step):
+        block = (vectors[start: start + step] @ transposed).toarray()
+        best = block.argmax(axis=1)
+        cosine = block[np.arange(len(best)), best]
+        rows[start: start + step] = np.where(cosine >= JOIN, best, -1)
+        similarity[start: start + step] = cosine
+    return rows, similarity
+
+
+def clusters(vectors: csr_matrix, fresh: Indices, least: int) -> list[Indices]:
+    """Groups of at least `least` rows of `vectors` about the same thing, each around a row of `fresh`.
+
+    Star clustering (Aslam, Pelekhov, Rus 2004): the row with the densest neighbourhood takes all its neighbours, then the next
+    of those left; groups whose centroids meet become one, and each row moves to the nearest centroid. Rows are taken in a
+    fixed order, so that the same rows make the same groups.
+    """
+    stars = _stars(vectors, fresh, least)
+    if not stars:
+        return []
+    for _ in range(2):
+        centers = _united(_centers(vectors, stars))
+        rows, _similarity = nearest(vectors, centers)
+        stars = [found for star in range(centers.shape[0]) if len(found := np.flatnonzero(rows == star)) >= least]
+        if not stars:
+            return []
+    isfresh = np.zeros(vectors.shape[0], bool)
+    isfresh[fresh] = True
+    return sorted((star for star in stars if isfresh[star].any()), key=lambda star: (-len(star), star[0]))
+
+
+def _stars(vectors: csr_matrix, fresh: Indices, least: int) -> list[Indices]:
+    neighbours = _neighbours(vectors, fresh)
+    density = np.asarray(neighbours.sum(axis=1)).ravel()
+    taken = np.zeros(vectors.shape[0], bool)
+    stars: list[Indices] = []
+    for row in np.argsort(-density, kind="stable"):
+        if not taken[fresh[row]]:
+            near = neighbours.indices[neighbours.indptr[row]: neighbours.indptr[row + 1]]
+            star = near[~taken[near]]
+            if len(star) >= least:
+                taken[star] = True
+                stars.append(np.sort(star).astype(np.int64))
+    return stars
+
+
+def _neighbours(vectors: csr_matrix, fresh: Indices) -> csr_matrix:
+    """The cosines of at least NEAR between rows of `fresh` and all rows; columns that are common say nothing here."""
+    count = vectors.shape[0]
+    if count > 1000:
+        common = np.bincount(vectors.indices, minlength=WIDTH) > COMMON * count
+        vectors = (vectors @ sp.diags_array((~common).astype(np.float32))).tocsr()
+        vectors.eliminate_zeros()
+    transposed = vectors.T.tocsr()
+    blocks = []
+    for start in range(0, len(fresh), 1000):
+        block = (vectors[fresh[start: start + 1000]] @ transposed).tocsr()
+        block.data[block.data < NEAR] = 0
+        block.eliminate_zeros()
+        blocks.append(block)
+    return sp.vstack(blocks).tocsr() if blocks else csr_matrix((0, count))
+
+
+def _centers(vectors: csr_matrix, groups: Sequence[Indices]) -> csr_matrix:
+    found = [centroid(np.asarray(vectors[group].sum(axis=0)).ravel()) for group in groups]
+    ends = np.cumsum([0, *(len(columns) for columns, _ in found)])
+    return csr_matrix((np.concatenate([weights for _, weights in found]).astype(np.float32),
+                          np.concatenate([columns for columns, _ in found]).astype(np.int32), ends), shape=(len(groups), WIDTH))
+
+
+def _united(centers: csr_matrix) -> csr_matrix:
+    """One of each set of centers that are nearer than SAME; the first stands for the others."""
+    close = (centers @ centers.T).tocoo()
+    earlier = close.row[(close.data >= SAME) & (close.col < close.row)]
+    return centers[np.setdiff1d(np.arange(centers.shape[0]), earlier)]
+
+
+_SENTENCE = re.compile(r"(?<=[.!?。~])\s+|\n+")
+
+
+def name_from(texts: Sequence[str]) -> str:
+    """A readable name: the first sentence of the most central of `texts` (most central first) that has a good length."""
+    firsts = [_first_sentence(text) for text in texts]
+    good = [first for first in firsts if 8 <= len(first) <= 70]
+    return (good or firsts)[0] or "?"
+
+
+def _first_sentence(text: str) -> str:
+    return plain(next((part for part in _SENTENCE.split(text.strip()) if len(part) > 4), text), 80).rstrip(".,;!~ ")
+
+
+def quotes(candidates: Sequence[tuple[str, str, float]]) -> set[str]:
+    """The ids of up to QUOTES voices to show, of (id, language, similarity): the most central of each language, then others."""
+    ranked = sorted(candidates, key=lambda item: (-item[2], item[0]))
+    firsts = {language: voice for voice, language, _ in reversed(ranked)}
+    leading = [voice for voice, language, _ in ranked if firsts[language] == voice]
+    return set(list(dict.fromkeys([*leading, *(voice for voice, _, _ in ranked)]))[:QUOTES])
+
+
+def trend(recent: int, before: int) -> float:
+    """How the last 7 days compare with the four weeks before: (recent + 1/2) / (before / 4 + 1/2) - 1.
+
+    0 is steady, 1 is twice as many, -0.5 half as many; the halves keep single voices from shouting.
+    """
+    return round((recent + 0.5) / (before / 4 + 0.5) - 1, 4)
