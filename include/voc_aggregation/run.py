@@ -15,7 +15,7 @@ from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import intakes, quarantine, theme_events, theme_voices
 from include.ledger.tables import voices as voices_table
 from include.product import Product
-from include.voc_aggregation import features, store, themes
+from include.voc_aggregation import features, operations, store, themes
 from include.voc_aggregation.grouping import Grouping, grouped, vectorized
 from include.voc_aggregation.intake import Heard, Intake, Listener
 from include.voc_aggregation.spool import Spool
