@@ -33,7 +33,7 @@ def body(product: Product, items: Sequence[Item], quotes: Mapping[str, Sequence[
              "| | story | score | days | people | why | voices |", "|---|---|--:|--:|--:|---|---|"]
     lines += [_row(item, quotes.get(item.story.id, ())) for item in shown(items)]
     if len(items) > SHOWN:
-        lines += ["", f"{len(items) - SHOWN} more stories stay out."]
+        lines += ["", f"{len(items) - SHOWN} more stories are not shown here."]
     return "\n".join(lines) + "\n"
 
 

@@ -26,7 +26,10 @@ def has_final(word: str) -> bool | None:
 
 
 def particle(word: str, pair: str) -> str:
-    """The one of `pair` ("을/를", "이/가", "은/는", "과/와") that follows `word`; both, as 을(를), where it can't be told."""
+    """The one of `pair` (after a consonant / after a vowel: "을/를", "이/가", "이라고/라고") that follows `word`; both, as
+    을(를) or (이)라고, where it can't be told."""
     closed, opened = pair.split("/")
     final = has_final(word)
-    return f"{closed}({opened})" if final is None else closed if final else opened
+    if final is None:
+        return f"(이){opened}" if closed == f"이{opened}" else f"{closed}({opened})"
+    return closed if final else opened

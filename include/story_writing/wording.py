@@ -4,6 +4,7 @@ The theme's name comes from what strangers wrote. It is put on one line, between
 line, so that nothing in it reads as Gherkin. No voice is copied into a story: it can be erased without touching one.
 """
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,10 +15,11 @@ from include.markup import plain
 from include.story_writing.korean import particle
 
 NAME = 120  # characters of a theme's name that a story repeats
+_SLOT = re.compile(r"\{([^{}]+)\}")  # a field, or a pair of particles for the name: {이/가}
 
 
 class Wording(NamedTuple):
-    """The parts of one kind of story; `{name}`, `{product}` and the particles of the name are filled in."""
+    """The parts of one kind of story; `{name}`, `{product}` and particles of the name as in `{이/가}` are filled in."""
 
     role: str
     want: str
@@ -49,15 +51,15 @@ ENGLISH = {
 KOREAN = {
     "bug": Wording(
         "{product} 고객", "“{name}” 문제를 더는 겪지 않기를", "하려던 일을 끝까지 마칠 수 있도록",
-        "고객이 알린 문제가 다시 생기지 않는다", "고객이 “{name}”{을/를} 알렸던 상황에서",
+        "고객이 알린 문제가 다시 생기지 않는다", "고객이 “{name}”{이라고/라고} 알렸던 상황에서",
         "새 버전에서 같은 일을 다시 하면", "문제없이 끝나고 더 불평할 것이 없다"),
     "feature": Wording(
-        "{product} 고객", "“{name}”{을/를} 쓸 수 있기를", "지금은 할 수 없는 일을 할 수 있도록",
-        "고객이 바라던 일을 할 수 있다", "고객이 “{name}”{을/를} 바랐고",
+        "{product} 고객", "“{name}”{이라는/라는} 바람이 이루어지기를", "지금은 할 수 없는 일을 할 수 있도록",
+        "고객이 바라던 일을 할 수 있다", "“{name}”{이라는/라는} 바람을 남긴 고객이",
         "새 버전에서 그 일을 해 보면", "도움 없이 할 수 있다"),
     "question": Wording(
-        "{product} 고객", "“{name}”에 대한 답을 스스로 찾을 수 있기를", "따로 묻고 기다리지 않아도 되도록",
-        "묻지 않고도 답을 찾는다", "고객이 “{name}”{이/가} 궁금하고",
+        "{product} 고객", "“{name}”{이라는/라는} 물음의 답을 스스로 찾을 수 있기를", "따로 묻고 기다리지 않아도 되도록",
+        "묻지 않고도 답을 찾는다", "“{name}”{이라고/라고} 물었던 고객이",
         "새 버전에서 답을 찾아보면", "맞는 답이 있다"),
     "operation": Wording(
         "{product} 운영자", "“{name}”{이/가} 다시 일어나지 않기를", "고객이 오류 없이 서비스를 쓸 수 있도록",
@@ -114,8 +116,7 @@ def text_of(name: str, kind: str, language: str, product: str, exposure: str, ba
     korean = language == "ko"
     name, product = plain(name, NAME).strip(" “”\"'") or kind, plain(product)
     wordings = KOREAN if korean else ENGLISH
-    fill = {"name": name, "product": product} | {pair: particle(name, pair) for pair in ("을/를", "이/가")}
-    words = Wording(*(_filled(part, fill) for part in wordings.get(kind, wordings["bug"])))
+    words = Wording(*(_filled(part, name, product) for part in wordings.get(kind, wordings["bug"])))
     goal = (_korean_goal if korean else _english_goal)(name, exposure, baseline)
     form = _KOREAN_FORM if korean else _ENGLISH_FORM
     acceptance = form.format(name=name, w=words, goal=goal)
@@ -133,11 +134,9 @@ def gherkin_problem(text: str) -> str | None:
     return None if feature and feature["children"] else "no scenario"
 
 
-def _filled(part: str, fill: dict[str, str]) -> str:
-    for slot, value in fill.items():
-        if slot != "name":
-            part = part.replace(f"{{{slot}}}", value)
-    return part.replace("{name}", fill["name"])  # last, so that nothing inside of the name is filled in
+def _filled(part: str, name: str, product: str) -> str:
+    values = {"name": name, "product": product}
+    return _SLOT.sub(lambda slot: particle(name, slot[1]) if "/" in slot[1] else values[slot[1]], part)
 
 
 def _english_goal(name: str, exposure: str, baseline: float | None) -> str:

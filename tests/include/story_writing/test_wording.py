@@ -42,8 +42,8 @@ def test_the_text_of_a_bug_in_english() -> None:
 
 def test_the_text_of_a_wish_in_korean() -> None:
     text = text_of("선물 포장", "feature", "ko", "찻집", "days", None)
-    assert (text.title, text.role, text.want) == ("선물 포장", "찻집 고객", "“선물 포장”을 쓸 수 있기를")
-    assert "먼저 고객이 “선물 포장”을 바랐고" in text.acceptance
+    assert (text.title, text.role, text.want) == ("선물 포장", "찻집 고객", "“선물 포장”이라는 바람이 이루어지기를")
+    assert "먼저 “선물 포장”이라는 바람을 남긴 고객이\n" in text.acceptance
     assert "그러면 “선물 포장”에 대한 글이 하루에 전보다 적다" in text.acceptance
 
 
@@ -56,6 +56,12 @@ def test_the_text_of_a_wish_in_korean() -> None:
 def test_particles_follow_the_last_sound(word: str, object_: str, subject: str) -> None:
     assert word + particle(word, "을/를") == object_
     assert word + particle(word, "이/가") == subject
+
+
+def test_a_whole_sentence_reads_naturally_too() -> None:
+    text = text_of("검색이 꼭 필요해요", "feature", "ko", "찻집", "days", 0.5)
+    assert text.want == "“검색이 꼭 필요해요”라는 바람이 이루어지기를"
+    assert particle("!?", "이라고/라고") == "(이)라고"
 
 
 @given(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3))
