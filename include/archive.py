@@ -1,6 +1,7 @@
 """The archive of a release (a tar) in a folder, so that nothing in it reaches outside."""
 
 import io
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -40,3 +41,10 @@ def _bounded(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
         if len(members) > MAX_FILES or size > MAX_BYTES:
             raise InputError(f"the archive holds more than {MAX_FILES:,} files or {MAX_BYTES:,} bytes")
     return members
+
+
+def remove(folder: Path) -> None:
+    """Remove `folder` if it is there, however deep it is and whatever rights it was left with."""
+    if folder.exists():
+        subprocess.run(["chmod", "-R", "u+rwX", str(folder)], capture_output=True)
+        subprocess.run(["rm", "-rf", "--", str(folder)], check=True)

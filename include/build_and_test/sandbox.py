@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from include.archive import remove
+
 GUARD = Path(__file__).with_name("guard.py")
 PROCESSES = 256
 FILE_BYTES = 1024**3
@@ -80,9 +82,7 @@ class Sandbox:
 
     def remove(self) -> None:
         """Remove the folder, whatever the product's tests left in it."""
-        if self.folder.exists():
-            subprocess.run(["chmod", "-R", "u+rwX", str(self.folder)], capture_output=True)
-            subprocess.run(["rm", "-rf", "--", str(self.folder)], check=True)
+        remove(self.folder)
 
 
 def _chunks(guard: subprocess.Popen[bytes]) -> Iterator[bytes]:
