@@ -7,6 +7,8 @@ what a voice is about; symptoms are what is wrong with it, and bind voices less.
 import re
 from functools import lru_cache
 
+from include.voc_aggregation.lexicon import matcher
+
 TOPICS = """
 coupon: coupon, voucher, promo code, promo-code, discount code, promotion code
 coupon: 쿠폰, 할인코드, 할인 코드, 프로모션 코드, 프로모션코드
@@ -139,14 +141,10 @@ _START = [form for form in _ALL if form.isascii() and len(form) > 4]
 _KOREAN = [form for form in _ALL if not form.isascii()]
 
 
-def _any(forms: list[str]) -> str:
-    return "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-
-
-_PHRASES = re.compile(rf"\b(?:({_any([form for form in _START if not form.isalpha()])})|"
-                      rf"({_any([form for form in _WHOLE if not form.isalpha()])})s?\b)")
-_STARTS = re.compile(_any([form for form in _START if form.isalpha()]))
-_HANGUL = re.compile(_any(_KOREAN))
+_PHRASES = re.compile(rf"\b(?:({matcher(form for form in _START if not form.isalpha())})|"
+                      rf"({matcher(form for form in _WHOLE if not form.isalpha())})s?\b)")
+_STARTS = re.compile(matcher(form for form in _START if form.isalpha()))
+_HANGUL = re.compile(matcher(_KOREAN))
 _WORDS = {form: name for form, name in _ALL.items() if form in _WHOLE and form.isalpha()}
 
 

@@ -61,6 +61,7 @@ def _columns(word: str) -> tuple[int, ...]:
     return tuple(_hash(part) for part in sorted(parts))
 
 
+@lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
     """A light English stem: `failing`, `failed` and `fails` are `fail`."""
     word = word.split("'")[0]
@@ -87,19 +88,23 @@ _TOPICS = frozenset(concepts.TOPIC_FORMS.values())
 
 def columns(text: str) -> list[int]:
     """The columns of a text, a repeated one as often as it stands there."""
-    text = _PLACEHOLDER.sub(" ", text[:_LOOKED_AT].lower())
+    text = text[:_LOOKED_AT].lower()
+    text = _PLACEHOLDER.sub(" ", text) if "[" in text else text
     tokens = _TOKEN.findall(text)
     found: list[int] = []
-    last = ""
+    last, english = "", False
     for word in tokens:
         found.extend(_columns(word))
-        if word[0] <= "z" and word not in _STOP:
-            if last:
-                found.append(_hash(f"{stem(last)} {stem(word)}"))
-            last = word
-        else:
+        if word[0] > "z":
             last = ""
-    found.extend(map(_concept, concepts.of_english_phrases(text)))
+            continue
+        english = True
+        if word not in _STOP:
+            if last:
+                found.append(_hash(f"{last} {stem(word)}"))
+            last = stem(word)
+    if english:
+        found.extend(map(_concept, concepts.of_english_phrases(text)))
     if not text.isascii():
         found.extend(map(_concept, concepts.of_korean(text)))
     return found

@@ -130,8 +130,9 @@ class Listener:
             intake.evidence = contract.evidence() if contract else None
 
     def _voices(self, rows: pd.DataFrame, source: FileSource) -> list[dict[str, Any]]:
-        columns = [rows[name] for name in rows.columns]
-        return [self._voice(dict(zip(rows.columns, row, strict=True)), source) for row in zip(*columns, strict=True)]
+        names = rows.columns.tolist()
+        records = zip(*(rows[name].tolist() for name in names), strict=True)
+        return [self._voice(dict(zip(names, record, strict=True)), source) for record in records]
 
     def _voice(self, row: dict[str, Any], source: FileSource) -> dict[str, Any]:
         text = redact(row["text"])

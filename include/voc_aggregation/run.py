@@ -57,7 +57,7 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
 
         def write(connection: Connection) -> Result:
             _write_intakes(connection, run, found, heard)
-            if heard.voices.count:
+            if len(heard.voices):
                 _write_themes(connection, run, grouping, old_quotes)
                 store.write_trends(connection, run)
             cursors = {intake.source: intake.cursor for intake in found if intake.cursor}
@@ -84,8 +84,8 @@ def _group(engine: Engine, product: Product, heard: Heard, known: list[Theme], w
 def _name(grouping: Grouping, heard: Heard, old: list[dict[str, Any]]) -> None:
     wanted = {voice for central in grouping.central.values() for voice in central}
     texts = {row["id"]: row["text"] for row in old if row["id"] in wanted}
-    if wanted:
-        texts |= {row["id"]: row["text"] for row in heard.voices if row["id"] in wanted}
+    texts |= {row["id"]: row["text"] for row in heard.voices.pick(
+        number for number, voice in enumerate(heard.ids) if voice in wanted)}
     for theme in grouping.created:
         if theme.id in grouping.central:
             theme.name = themes.name_from([texts[voice] for voice in grouping.central[theme.id]])
@@ -126,9 +126,9 @@ def _result(product: Product, found: list[Intake], heard: Heard, known: list[The
             evidence: dict[str, str]) -> Result:
     created = [theme.id for theme in grouping.created]
     return {
-        "publish": [product.name] if heard.voices.count else [],
+        "publish": [product.name] if len(heard.voices) else [],
         "sources": {intake.source: intake.counts() for intake in found},
-        "voices": heard.voices.count,
+        "voices": len(heard.voices),
         "kinds": dict(sorted(Counter(heard.kinds).items())),
         "themes": {"all": len(known) + len(created), "created": len(created), "grown": len(grouping.grown) - len(created)},
         "new_themes": created[:20],
