@@ -129,9 +129,9 @@ class Deployment(Part):
     command: str = Field(description="Command of one replica; {port} is replaced by the port that it must listen on.")
     port: int = Field(ge=1, le=65535, description="The port on 127.0.0.1 where HAProxy serves the product.")
     replicas: int = Field(2, ge=1, le=64)
-    health: str = Field("/health", pattern="^/", description="A path that answers 200 when a replica is ready.")
+    health: str = Field("/health", pattern=r"^/[\w./~%?=&-]*$", description="A path that answers 200 when a replica is ready.")
     start_seconds: float = Field(20, gt=0, description="How long a replica may take until it is healthy.")
-    env: dict[str, str] = {}
+    env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
     canary: Canary = Canary()
 
 
@@ -210,6 +210,18 @@ def product_named(name: str) -> Product:
         if path.stem == name:
             return read_product(path)
     raise InputError(f"unknown product {name!r}: no {name}.yaml in {', '.join(map(str, folders()))}")
+
+
+def slo_file(product: Product) -> Path | None:
+    """The product's OpenSLO file; a relative path starts at the product file. Raises InputError when that file is gone."""
+    if product.slo is None:
+        return None
+    if (path := Path(product.slo)).is_absolute():
+        return path
+    for file in product_files():
+        if file.stem == product.name:
+            return file.parent / path
+    raise InputError(f"slo: {product.slo!r} starts at the product file, but there is no {product.name}.yaml")
 
 
 def read_product(path: Path) -> Product:

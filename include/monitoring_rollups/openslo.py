@@ -1,0 +1,171 @@
+"""Service level objectives in OpenSLO form (openslo.com, v1).
+
+Every SLO of the specification loads. What Closed Loop measures is told by a metric source of its own type:
+
+    ratioMetric:
+      good: {metricSource: {type: ClosedLoop, spec: {query: requests - errors}}}
+      total: {metricSource: {type: ClosedLoop, spec: {query: requests}}}
+
+`query` is `requests`, `errors` or `requests - errors` of the rollups; instead of `good` there may be `bad`. `route`, in the same
+spec, restricts it to one route.
+"""
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from include.errors import InputError
+
+Duration = Annotated[str, Field(pattern=r"^[1-9]\d*[mhdwMQY]$")]
+UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+QUERIES = ("requests", "errors", "requests - errors")
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Metadata(Part):
+    name: str
+    displayName: str | None = None  # noqa: N815 - fields are called as in the specification
+    labels: dict[str, Any] = {}
+    annotations: dict[str, str] = {}
+
+
+class MetricSource(Part):
+    metricSourceRef: str | None = None  # noqa: N815 - as above
+    type: str | None = None
+    spec: dict[str, Any] = {}
+
+
+class Metric(Part):
+    metricSource: MetricSource  # noqa: N815 - as above
+
+
+class RatioMetric(Part):
+    counter: bool = True
+    good: Metric | None = None
+    bad: Metric | None = None
+    total: Metric | None = None
+    rawType: Literal["success", "failure"] | None = None  # noqa: N815 - as above
+    raw: Metric | None = None
+
+
+class IndicatorSpec(Part):
+    description: str | None = None
+    thresholdMetric: Metric | None = None  # noqa: N815 - as above
+    ratioMetric: RatioMetric | None = None  # noqa: N815 - as above
+
+    @model_validator(mode="after")
+    def _one_metric(self) -> "IndicatorSpec":
+        if (self.thresholdMetric is None) == (self.ratioMetric is None):
+            raise ValueError("either thresholdMetric or ratioMetric")
+        return self
+
+
+class Indicator(Part):
+    metadata: Metadata
+    spec: IndicatorSpec
+
+
+class Calendar(Part):
+    startTime: datetime | str  # noqa: N815 - as above
+    timeZone: str  # noqa: N815 - as above
+
+
+class TimeWindow(Part):
+    duration: Duration
+    isRolling: bool  # noqa: N815 - as above
+    calendar: Calendar | None = None
+
+
+class Objective(Part):
+    displayName: str | None = None  # noqa: N815 - as above
+    op: Literal["lte", "gte", "lt", "gt"] | None = None
+    value: float | None = None
+    target: float | None = Field(None, ge=0, lt=1)
+    targetPercent: float | None = Field(None, ge=0, lt=100)  # noqa: N815 - as above
+    timeSliceTarget: float | None = Field(None, gt=0, le=1)  # noqa: N815 - as above
+    timeSliceWindow: Duration | None = None  # noqa: N815 - as above
+    compositeWeight: float | None = Field(None, gt=0)  # noqa: N815 - as above
+
+    @property
+    def share(self) -> float | None:
+        """The share of good requests to reach, from 0 to 1."""
+        return self.target if self.targetPercent is None else self.targetPercent / 100
+
+
+class Spec(Part):
+    description: str | None = None
+    service: str
+    indicator: Indicator | None = None
+    indicatorRef: str | None = None  # noqa: N815 - as above
+    timeWindow: list[TimeWindow] = Field(min_length=1, max_length=1)  # noqa: N815 - as above
+    budgetingMethod: Literal["Occurrences", "Timeslices", "RatioTimeslices"]  # noqa: N815 - as above
+    objectives: list[Objective] = Field(min_length=1)
+    alertPolicies: list[Any] | None = None  # noqa: N815 - as above
+
+
+class SLO(Part):
+    apiVersion: Literal["openslo/v1"]  # noqa: N815 - as above
+    kind: Literal["SLO"]
+    metadata: Metadata
+    spec: Spec
+
+
+def load(path: Path) -> SLO:
+    """Read one SLO. Raises InputError that names the file, and the field or the line."""
+    try:
+        return SLO.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: can't be read: {error}") from error
+    except ValidationError as error:
+        raise InputError("\n".join(f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}"
+                                   for item in error.errors())) from error
+
+
+class Measured(BaseModel):
+    """An SLO over the rollups: the share of good requests (`target`) within a rolling `window`, of one route or of all."""
+
+    name: str
+    target: float
+    window: timedelta
+    route: str | None = None
+
+
+def measured(slo: SLO, path: Path) -> Measured:
+    """What Closed Loop can measure of `slo`. Raises InputError that says what it can't."""
+    spec, window = slo.spec, slo.spec.timeWindow[0]
+    unit = re.sub(r"\d", "", window.duration)
+    ratio = spec.indicator.spec.ratioMetric if spec.indicator else None
+    target = spec.objectives[0].share
+    wants = [(spec.budgetingMethod == "Occurrences", "budgetingMethod must be Occurrences"),
+             (window.isRolling and unit in UNITS, "timeWindow must be rolling, in m, h, d or w"),
+             (len(spec.objectives) == 1 and target is not None, "objectives must be one with a target"),
+             (ratio is not None, "indicator must be a ratioMetric")]
+    if wrong := [text for good, text in wants if not good]:
+        raise InputError(f"{path}: {'; '.join(wrong)}")
+    if ratio is None or target is None:
+        raise AssertionError("checked above")
+    return Measured(name=slo.metadata.name, target=target, window=int(window.duration[:-1]) * UNITS[unit],
+                    route=_route(ratio, path))
+
+
+def _route(ratio: RatioMetric, path: Path) -> str | None:
+    expected = {"requests": ratio.total} | ({"requests - errors": ratio.good} if ratio.good else {"errors": ratio.bad})
+    routes = set()
+    for query, metric in expected.items():
+        source = metric.metricSource if metric else None
+        if source is None or source.type != "ClosedLoop" or source.spec.get("query") != query:
+            raise InputError(f"{path}: ratioMetric needs a metricSource of type ClosedLoop with spec.query {query!r}")
+        if unknown := source.spec.keys() - {"query", "route"}:
+            raise InputError(f"{path}: metricSource.spec: unknown {', '.join(sorted(unknown))}")
+        routes.add(source.spec.get("route"))
+    if len(routes) > 1:
+        raise InputError(f"{path}: ratioMetric: both queries must be of the same route")
+    route = routes.pop()
+    return None if route is None else str(route)

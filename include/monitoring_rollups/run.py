@@ -1,0 +1,177 @@
+"""What the monitoring DAG calls: access log to rollups, error budget, and a signal where it burns."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, Row, func, select
+
+from include import environment
+from include.ledger.engine import upsert
+from include.ledger.runs import Result, Run, finish, lease, result_of
+from include.ledger.tables import cursors, releases, signals, slo_status
+from include.ledger.tables import rollups as rollups_table
+from include.ledger.trail import event, record
+from include.markup import plain
+from include.monitoring_rollups.access_log import Cursor, Reader
+from include.monitoring_rollups.histogram import quantile
+from include.monitoring_rollups.openslo import Measured, load, measured
+from include.monitoring_rollups.rollup import Group, Rollup, aggregate, rollups
+from include.monitoring_rollups.slo import LONG, Burn, budget, hours, is_over, worst_burn
+from include.product import Product, slo_file
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What was read of the log in this run."""
+
+    groups: dict[Group, Rollup]
+    lines: int
+    malformed: int
+    cursor: Cursor
+
+
+def roll_up(engine: Engine, product: Product, run: Run) -> Result:
+    """Roll up what was added to the product's access log, and keep its SLO.
+
+    Rollups and cursor are written in one transaction, so nothing is counted twice or lost. The result's `publish` is the
+    product where its error budget has begun to burn: a signal that is open already wakes nobody. Raises InputError when the
+    SLO file can't be read or says what can't be measured.
+    """
+    known = result_of(engine, run)
+    if known is not None:
+        return known
+    path = slo_file(product)
+    objective = measured(load(path), path) if path else None
+    with lease(engine, f"monitoring:{product.name}", f"{run.run_id} {run.key}"):
+        intake = _read(engine, product.name)
+        return finish(engine, run, lambda connection: _write(connection, product, run, intake, objective))
+
+
+def _read(engine: Engine, product: str) -> Intake:
+    with engine.connect() as connection:
+        value = connection.scalar(select(cursors.c.value).where(cursors.c.name == _cursor_name(product)))
+    reader = Reader(environment.access_log(product), Cursor(**value) if value else Cursor())
+    lines, parts = 0, []
+    for frame in reader.frames():
+        lines += len(frame)
+        parts.append(aggregate(frame))
+    return Intake(rollups(parts), lines, reader.malformed, reader.cursor)
+
+
+def _cursor_name(product: str) -> str:
+    return f"access_log:{product}"
+
+
+def _write(connection: Connection, product: Product, run: Run, intake: Intake, objective: Measured | None) -> Result:
+    _add(connection, product.name, intake.groups)
+    upsert(connection, cursors, [{"name": _cursor_name(product.name), "value": intake.cursor.plain()}])
+    result: Result = {"publish": [], "requests": intake.lines, "malformed": intake.malformed, "rollups": len(intake.groups)}
+    return result | (_keep_slo(connection, product, run, objective) if objective else {})
+
+
+def _add(connection: Connection, product: str, groups: dict[Group, Rollup]) -> None:
+    """Add `groups` to the rollups that are there."""
+    if not groups:
+        return
+    minutes = [minute for minute, _, _ in groups]
+    there = connection.execute(select(rollups_table).where(
+        rollups_table.c.product == product, rollups_table.c.minute.between(min(minutes), max(minutes))))
+    for row in there:
+        group = (row.minute, row.version, row.route)
+        if group in groups:
+            durations = {int(bucket): count for bucket, count in row.durations.items()}
+            groups[group] += Rollup(row.requests, row.errors, durations)
+    upsert(connection, rollups_table, [_row(product, group, rollup) for group, rollup in sorted(groups.items())])
+
+
+def _row(product: str, group: Group, rollup: Rollup) -> dict[str, Any]:
+    minute, version, route = group
+    durations = {str(bucket): count for bucket, count in sorted(rollup.durations.items())}
+    quantiles = {name: quantile(rollup.durations, q) for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+    return {"product": product, "minute": minute, "version": version, "route": route, "requests": rollup.requests,
+            "errors": rollup.errors, "durations": durations} | quantiles
+
+
+def _keep_slo(connection: Connection, product: Product, run: Run, objective: Measured) -> Result:
+    last = connection.scalar(select(func.max(slo_status.c.at)).where(
+        slo_status.c.product == product.name, slo_status.c.slo == objective.name))
+    counts = _counts(connection, product.name, objective, run.at)
+    since = min(last or run.at, run.at) if last or counts.empty else counts.index[0].to_pydatetime()
+    minutes = hours(counts, objective.target, since, run.at)
+    now = budget(counts, objective.target, objective.window, run.at)
+    rate = float(minutes["long"].iloc[-1]) if len(minutes) and minutes["requests"].iloc[-1] else None
+    upsert(connection, slo_status, [{
+        "product": product.name, "slo": objective.name, "run_id": run.run_id, "target": objective.target, "sli": now.sli,
+        "budget_left": now.left, "burn_rate": rate, "requests": now.requests, "at": run.at}])
+    signalled = _signal(connection, product, run, objective, minutes)
+    return {"sli": now.sli, "budget_left": now.left, "burn_rate": rate, "signal": signalled,
+            "publish": [product.name] if signalled == "opened" else []}
+
+
+def _counts(connection: Connection, product: str, objective: Measured, until: datetime) -> pd.DataFrame:
+    """Requests and errors by minute, over the objective's window and the hour that a burn rate looks back."""
+    table = rollups_table.c
+    query = select(table.minute, func.sum(table.requests).label("requests"), func.sum(table.errors).label("errors")).where(
+        table.product == product, table.minute > until - objective.window - timedelta(minutes=LONG), table.minute <= until)
+    if objective.route:
+        query = query.where(table.route == objective.route)
+    rows = connection.execute(query.group_by(table.minute).order_by(table.minute)).all()
+    index = pd.DatetimeIndex([row.minute for row in rows], tz="UTC")
+    return pd.DataFrame({"requests": [int(row.requests) for row in rows], "errors": [int(row.errors) for row in rows]},
+                        index=index, dtype="int64")
+
+
+def _signal(connection: Connection, product: Product, run: Run, objective: Measured, minutes: pd.DataFrame) -> str | None:
+    """Open, keep or resolve the one signal of this SLO; returns opened, open, resolved or None."""
+    fingerprint = hashlib.sha256(f"{product.name} slo {objective.name} burn".encode()).hexdigest()[:16]
+    known = connection.execute(select(signals).where(signals.c.fingerprint == fingerprint)).first()
+    is_open = known is not None and known.status == "open"
+    burn = worst_burn(minutes.tail(1) if is_open else minutes)  # one that is open is over as soon as nothing burns now
+    if burn:
+        _open(connection, product, run, objective, fingerprint, burn, known if is_open else None)
+        return "open" if is_open else "opened"
+    if known is None or not is_open or not is_over(minutes):
+        return "open" if is_open else None
+    upsert(connection, signals, [dict(known._mapping) | {"status": "resolved", "last_at": run.at}])
+    record(connection, run, [event(run, "incident.resolved", fingerprint, _incident(product, f"Over: {known.title}"))])
+    return "resolved"
+
+
+def _open(connection: Connection, product: Product, run: Run, objective: Measured, fingerprint: str, burn: Burn,
+          known: Row[Any] | None) -> None:
+    routes = _failing(connection, product.name, objective, burn)
+    where = f", most at {plain(routes[0]['route'], 80)}" if routes else ""
+    title = known.title if known else (
+        f"{product.title}: {burn.errors / burn.requests:.1%} of {burn.requests} requests failed within an hour{where}; "
+        f"the error budget of {objective.name} burns {burn.rate:.1f} times too fast").replace("%", " %", 1)
+    release = connection.scalar(select(releases.c.key).where(
+        releases.c.product == product.name, releases.c.status == "deployed"))
+    detail = {"slo": objective.name, "target": objective.target, "burn_rate": burn.rate, "requests": burn.requests,
+              "errors": burn.errors, "worst_at": burn.at.isoformat(), "routes": routes}
+    upsert(connection, signals, [{
+        "fingerprint": fingerprint, "product": product.name, "kind": "slo", "severity": "high", "title": title,
+        "detail": detail, "status": "open", "release": release, "first_at": known.first_at if known else run.at,
+        "last_at": run.at}])
+    if known is None:
+        record(connection, run, [event(run, "incident.detected", fingerprint, _incident(product, title))])
+
+
+def _failing(connection: Connection, product: str, objective: Measured, burn: Burn) -> Sequence[dict[str, Any]]:
+    """The three routes with the most errors in the hour of `burn`."""
+    table, errors = rollups_table.c, func.sum(rollups_table.c.errors)
+    query = select(table.route, table.version, errors.label("errors"), func.sum(table.requests).label("requests")).where(
+        table.product == product, table.minute > burn.at - timedelta(minutes=LONG), table.minute <= burn.at)
+    if objective.route:
+        query = query.where(table.route == objective.route)
+    query = query.group_by(table.route, table.version).having(errors > 0).order_by(errors.desc(), table.route, table.version)
+    return [{"route": row.route, "version": row.version, "errors": int(row.errors), "requests": int(row.requests)}
+            for row in connection.execute(query.limit(3))]
+
+
+def _incident(product: Product, description: str) -> dict[str, Any]:
+    name = product.deployment.environment if product.deployment else "production"
+    return {"description": description, "environment": {"id": name}, "service": {"id": product.name}}
