@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from include.ledger.runs import Run
-from include.ledger.tables import intakes, rollups, theme_voices, voices
+from include.ledger.tables import intakes, phase_runs, rollups, theme_voices, voices
 from include.outcome_review.rates import Arm
-from include.outcome_review.windows import MINUTE, Span
+from include.outcome_review.windows import Span
 from include.product import Product
 
 OPERATION = "operation"  # a theme of this kind is heard from signals, every other one from customers
 OPERATIONS = "operations"  # their source
+MONITORING = "monitoring_rollups"  # the phase whose runs count the traffic: all of it up to the time of its last run
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,20 @@ class Heard:
 def heard(connection: Connection, product: Product, run: Run, kind: str) -> Heard | None:
     """What of the past counts for a theme of `kind`. None where a source was never heard, or nothing was served."""
     if product.outcome.exposure == "requests":
-        first, last = connection.execute(select(func.min(rollups.c.minute), func.max(rollups.c.minute))
-                                         .where(rollups.c.product == product.name)).one()
-        served = last + MINUTE if last else None
+        first = connection.scalar(select(func.min(rollups.c.minute)).where(rollups.c.product == product.name))
+        counted = connection.scalar(select(func.max(phase_runs.c.at)).where(
+            phase_runs.c.phase == MONITORING,
+            or_(phase_runs.c.key == product.name, phase_runs.c.key.startswith(f"{product.name}|"))))
     else:
-        first, served = connection.scalar(select(func.min(voices.c.written_at)).where(voices.c.product == product.name)), run.at
+        first = connection.scalar(select(func.min(voices.c.written_at)).where(voices.c.product == product.name))
+        counted = run.at
     sources = [OPERATIONS] if kind == OPERATION else [source.name for source in product.voices.sources]
     listened: dict[str, datetime] = {row.source: row.at for row in connection.execute(
         select(intakes.c.source, func.max(intakes.c.at).label("at"))
         .where(intakes.c.product == product.name, intakes.c.error.is_(None)).group_by(intakes.c.source))}
-    if first is None or served is None or not sources or not listened.keys() >= set(sources):
+    if first is None or counted is None or not sources or not listened.keys() >= set(sources):
         return None
-    return Heard(first, min(run.at, served, *(listened[source] for source in sources)))
+    return Heard(first, min(run.at, counted, *(listened[source] for source in sources)))
 
 
 def arm(connection: Connection, product: Product, theme: str, kind: str, span: Span) -> Arm:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, update
 from include.key import Key
 from include.ledger.engine import writing
 from include.ledger.runs import Result, Run
-from include.ledger.tables import commit_stories, commits, events, intakes, outcomes, stories, theme_events, themes
+from include.ledger.tables import commit_stories, commits, events, intakes, outcomes, phase_runs, stories, theme_events, themes
 from include.outcome_review.run import review
 from tests import rows
 from tests.conftest import NOW
@@ -29,6 +29,11 @@ DAYS = rows.product(voices={"sources": [SOURCE]}, outcome={"exposure": "days"})
 def heard(engine: Engine, at: datetime, source: str = "reviews", error: str | None = None) -> None:
     rows.put(engine, intakes, {"run_id": f"heard {at:%j %H%M%S}", "product": "shop", "source": source, "read": 0, "stored": 0,
                                "duplicates": 0, "quarantined": 0, "error": error, "at": at})
+
+
+def counted(engine: Engine, at: datetime, key: str = "shop") -> None:
+    rows.put(engine, phase_runs, {"phase": "monitoring_rollups", "run_id": f"counted {at:%j %H%M}", "key": key, "at": at,
+                                  "result": {}})
 
 
 def ship(engine: Engine, version: str, at: datetime, *story_ids: str) -> None:
@@ -53,6 +58,7 @@ def stage(engine: Engine, before: int = 2, after: int = 0, status: str = "releas
     rows.traffic(engine, SHIPPED, 120, requests=20, version="1.1.0")
     ship(engine, "1.1.0", SHIPPED, "S-1")
     heard(engine, NOW)
+    counted(engine, NOW)
 
 
 def outcome(engine: Engine, **where: Any) -> dict[str, Any]:
@@ -127,8 +133,13 @@ def test_traffic_that_was_not_counted_yet_is_no_exposure(ledger: Engine) -> None
     stage(ledger)
     heard(ledger, NOW + MINUTE)
     rows.theme(ledger, "t", [NOW + SECOND] * 50, status="planned")  # voices of a minute whose traffic isn't known
-    review(ledger, SHOP, replace(RUN, at=NOW + MINUTE))
+    rows.traffic(ledger, NOW, 1, requests=1, version="1.1.0")  # the begin of that minute's traffic
+    later = replace(RUN, at=NOW + 2 * MINUTE)
+    review(ledger, SHOP, later)
     assert (outcome(ledger)["after_voices"], outcome(ledger)["after_exposure"]) == (0, 2380)
+    counted(ledger, NOW + MINUTE, key="shop|1.1.0")
+    review(ledger, SHOP, replace(later, run_id="run-2"))
+    assert (outcome(ledger)["after_voices"], outcome(ledger)["after_exposure"]) == (50, 2381)
 
 
 def test_the_time_in_which_both_versions_served_counts_for_neither(ledger: Engine) -> None:
@@ -190,6 +201,7 @@ def test_complaints_that_come_back_after_relief_reopen_the_story_once(ledger: En
     rows.traffic(ledger, NOW, 100, requests=20, version="1.1.0")
     rows.theme(ledger, "t", every(NOW, 100, 2), status="resolved")
     heard(ledger, NOW + timedelta(hours=2))
+    counted(ledger, NOW + timedelta(hours=2))
     later = replace(RUN, run_id="run-2", at=NOW + timedelta(hours=2))
     result = review(ledger, SHOP, later)
     assert result["reopened"] == ["S-1"] and status(ledger) == ("reopened", "reopened")
@@ -210,6 +222,7 @@ def test_a_reopened_story_is_resolved_by_its_next_release_only(ledger: Engine) -
         connection.execute(update(stories).values(status="released"))
         connection.execute(update(themes).values(status="planned"))
     heard(ledger, again + timedelta(hours=2))
+    counted(ledger, again + timedelta(hours=2))
     result = review(ledger, SHOP, replace(RUN, run_id="run-2", at=again + timedelta(hours=2)))
     assert result["verdicts"] == {"S-1 t shop|1.1.0": "worse", "S-1 t shop|1.2.0": "relieved"}
     assert status(ledger) == ("resolved", "resolved")
