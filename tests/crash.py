@@ -73,6 +73,7 @@ class Crash:
         self.cleanup: Step | None = getattr(module, "cleanup", None)
         self.start, self.work, self.note = Path(folder, "start"), Path(folder, "work"), Path(folder, "note")
         self.at_most, self.ignore = at_most, ignore
+        self.reader = create_engine(f"sqlite:///{self.work / 'ledger.db'}", poolclass=NullPool)
         self.work.mkdir(parents=True)
         shutil.copy(template, self.work / "ledger.db")
         prepare: Step | None = getattr(module, "prepare", None)
@@ -131,8 +132,7 @@ class Crash:
             os._exit(1)
 
     def _dump(self) -> Dump:
-        engine = create_engine(f"sqlite:///{self.work / 'ledger.db'}", poolclass=NullPool)
-        return dump(engine, self.ignore)
+        return dump(self.reader, self.ignore)
 
     def _reset(self) -> None:
         if self.cleanup:
