@@ -32,7 +32,7 @@ video: video, stream, playback | 영상, 동영상, 비디오, 스트리밍
 audio: audio, sound, volume, microphone | 소리, 음성, 오디오, 음량, 마이크
 subtitle: subtitle, caption | 자막
 download: download | 다운로드, 내려받
-upload: upload, attach | 업로드, 첨부
+upload: upload, attach | 업로드, 첨부파일, 첨부 파일, 사진 첨부
 sync: sync | 동기화, 연동
 backup: backup, back up, restore | 백업, 복원
 update: update, upgrade, new version, latest version | 업데이트, 업뎃, 업그레이드, 최신 버전, 버전
@@ -51,7 +51,7 @@ keyboard: keyboard, typing | 키보드, 자판
 design: design, interface, ui, ux | 디자인, 인터페이스
 ads: ads, advert, popup, pop-up | 광고, 팝업
 subscription: subscri, membership, auto-renew, renewal | 구독, 멤버십, 정기결제, 자동결제
-price: price, pricing, cost | 가격, 요금, 값
+price: price, pricing, cost | 가격, 요금
 fee: fee, fees | 수수료, 배송비
 point: points, reward, loyalty, mileage | 포인트, 적립, 마일리지
 gift: gift | 선물, 기프트
@@ -79,7 +79,7 @@ share: share, sharing | 공유
 comment: comment, reply | 댓글, 답글
 chat: chat, message, messenger | 채팅, 메시지, 메신저, 쪽지
 friend: friend, invite, invitation | 친구, 초대
-group: team, group, workspace | 그룹, 팀, 모임
+group: team, group, workspace | 그룹, 모임
 permission: permission, privacy | 권한, 개인정보
 security: security, hacked, vulnerab | 보안, 해킹
 address: address | 주소
@@ -89,8 +89,8 @@ movie: movie, film | 영화
 story: plot, storyline | 스토리, 줄거리
 acting: acting, actor, actress | 연기, 배우
 music: music, song | 음악, 노래
-book: book | 책, 도서
-food: food, meal, taste | 음식, 맛
+book: book | 책이 안, 책 정보, 전자책, 도서
+food: food, meal, taste | 음식
 tea: tea | 차 맛, 찻잎, 녹차, 홍차
 settings: setting, preference | 설정, 환경설정
 file: file, folder, document | 파일, 폴더, 문서
@@ -105,11 +105,11 @@ widget: widget | 위젯
 tablet: tablet, ipad | 태블릿, 아이패드
 """
 SYMPTOMS = """
-crash: crash, force close, shuts down, closes itself | 튕기, 튕겨, 튕김, 강제종료, 강제 종료, 꺼져, 꺼짐, 꺼지
+crash: crash, force close, shuts down, closes itself | 튕기, 튕겨, 튕김, 강제종료, 강제 종료, 앱이 꺼, 꺼짐, 꺼집
 freeze: freez, froze, hang, stuck, unresponsive | 멈추, 멈춰, 멈춤, 먹통, 프리징
-slow: slow, lag, takes forever, takes ages, sluggish, delay, late | 느리, 느려, 느림, 버벅, 렉, 지연, 늦게, 늦어, 늦었
+slow: slow, lag, takes forever, takes ages, sluggish, delay, late | 느리, 느려, 느림, 버벅, 렉이, 렉 걸, 렉걸, 지연, 늦게, 늦어, 늦었
 error: error, exception, failure, fail | 오류, 에러, 실패
-not_applied: not appl, isn't appl, doesn't appl, not accept, isn't accepted, doesn't take, rejected, not valid, invalid
+not_applied: not appl, isn't appl, doesn't appl, not accept, isn't accepted, rejected, not valid, invalid
 not_applied: 적용
 not_working: doesn't work, does not work, not work, isn't work, won't work, broken, can't use, cannot use
 not_working: 안 돼, 안돼, 안되, 안 되, 안됨, 안됩, 작동, 되지 않, 되질 않

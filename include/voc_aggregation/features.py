@@ -16,8 +16,9 @@ from include.voc_aggregation import concepts
 from include.voc_aggregation.lexicon import words
 
 LEXICAL = 1 << 17  # columns of words and their parts
-TOPIC, SYMPTOM = LEXICAL, LEXICAL + (1 << 10)  # where the columns of concepts start
-WIDTH = LEXICAL + (1 << 11)
+CONCEPTS = 1 << 15  # so many that no two concepts share a column
+TOPIC, SYMPTOM = LEXICAL, LEXICAL + CONCEPTS  # where the columns of concepts start
+WIDTH = LEXICAL + 2 * CONCEPTS
 # What a concept weighs beside a word: enough for two languages to meet, less than what a customer said in particular.
 TOPIC_WEIGHT, SYMPTOM_WEIGHT = 2.5, 1.2
 _LOOKED_AT = 1200  # characters: what a long report is about stands at its beginning
@@ -52,7 +53,7 @@ def _columns(word: str) -> tuple[int, ...]:
     if word[0] <= "z":
         concept = concepts.of_english_word(word)
         own = () if word in _STOP or len(word) < 2 else (_hash(stem(word)),)
-        return own if concept is None else (*own, _concept(concept))
+        return own if concept is None else (*own, concept_column(concept))
     root = _ENDINGS.sub("", word) if len(word) > 2 else word
     root = root if len(root) > 1 else word
     if root in _KOREAN_STOP or word in _KOREAN_STOP:
@@ -78,9 +79,10 @@ def _hash(part: str) -> int:
 
 
 @lru_cache(maxsize=1000)
-def _concept(name: str) -> int:
+def concept_column(name: str) -> int:
+    """The column of a concept."""
     start = TOPIC if name in _TOPICS else SYMPTOM
-    return start + zlib.crc32(name.encode()) % (1 << 10)
+    return start + zlib.crc32(name.encode()) % CONCEPTS
 
 
 _TOPICS = frozenset(concepts.TOPIC_FORMS.values())
@@ -104,9 +106,9 @@ def columns(text: str) -> list[int]:
                 found.append(_hash(f"{last} {stem(word)}"))
             last = stem(word)
     if english:
-        found.extend(map(_concept, concepts.of_english_phrases(text)))
+        found.extend(map(concept_column, concepts.of_english_phrases(text)))
     if not text.isascii():
-        found.extend(map(_concept, concepts.of_korean(text)))
+        found.extend(map(concept_column, concepts.of_korean(text)))
     return found
 
 

@@ -15,7 +15,8 @@ from include.voc_aggregation import features, themes
 from include.voc_aggregation.features import Weights
 from include.voc_aggregation.themes import Floats, Indices, Theme
 
-MAX_NEW = 200  # themes a run may make, the biggest first: nobody reads more; the others' voices get another chance
+# Themes that a run may make, the biggest first: nobody reads more. The others' voices get another chance.
+MAX_NEW = {themes.TROUBLE: 150, themes.PRAISE: 50}
 _CENTRAL = 12  # voices that a name is chosen from
 
 
@@ -75,11 +76,10 @@ def grouped(product: str, new: Voices, old: Voices, known: list[Theme], least: i
     left = new.take(np.sort(np.concatenate(rest)).astype(np.int64)) if rest else new
     newest = np.sort(_newest(left.times, left.ids)[:pool])
     candidates = left.take(newest) + old.take(np.arange(min(len(old.ids), pool - len(newest))))
-    fresh = len(newest)
-    found = [(group, rows[cluster]) for group, rows in _by_group(candidates).items()
-             for cluster in themes.clusters(candidates.vectors[rows], np.flatnonzero(rows < fresh), least)]
-    for group, rows in sorted(found, key=lambda item: (-len(item[1]), item[1][0]))[:MAX_NEW]:
-        _create(grouping, product, group, candidates.take(rows))
+    for group, rows in _by_group(candidates).items():
+        found = themes.clusters(candidates.vectors[rows], np.flatnonzero(rows < len(newest)), least)
+        for cluster in found[: MAX_NEW[group]]:
+            _create(grouping, product, group, candidates.take(rows[cluster]))
     others = left.take(np.setdiff1d(np.arange(len(left.ids)), newest))
     for group, rows in _by_group(others).items():
         _joined(grouping, others, rows, [theme for theme in grouping.created if theme.group == group], group)

@@ -118,7 +118,8 @@ def _forms(english: str, korean: str) -> Callable[[str], re.Match[str] | None]:
 
 # What kind of voice a text is: forms of English (lower case) and Korean texts. `understanding.kind` says which one wins.
 FEATURE = _forms(
-    r"\b(?:(?:add|make|bring|create|put|include|give|more)\b[^.!?]{1,60}\bplea?s?e?\b|just please|please (?:add|create|"
+    r"\b(?:would be (?:really |so |very )?(?:nice|great|good|cool|awesome|helpful|useful|perfect|lovely|handy)\b|"
+    r"(?:add|make|bring|create|put|include|give|more)\b[^.!?]{1,60}\bplea?s?e?\b|just please|please (?:offer|add|create|"
     r"undo|bring|include|allow|make|let|support|implement|give us|put|provide|consider)|pls add|plz add|(?:would|'d|"
     r"will) (?:be )?(?:really |so |very |absolutely )?(?:nice|great|good|cool|awesome|love|like|better|perfect|amazing|"
     r"helpful|useful)[^.!?]{0,40}\b(?:if|to (?:have|see|be able)|were|could|with|when|had)\b|i (?:would|'d) (?:love|"
@@ -131,7 +132,7 @@ FEATURE = _forms(
     r"an? (?:option|update for))|hope(?:fully)? (?:you|they|to see|that you|there)|looking forward to|can you (?:add|"
     r"make)|why (?:not|no|isn't there|can't we)|improve(?:ment)?:)",
     r"추가\s?(?:해|부탁|바라|됐으면|되었으면|되면|좀|요청|하면|할 수 있)|있었?으면\s?(?:좋|합니|해|하네|함|더)|"
-    r"했으면\s?(?:좋|합니|해|하네|함)|됐으면\s?(?:좋|합니)|되었으면\s?(?:좋|합니)|주(?:셨|었)으면|줬으면|으면 좋겠|"
+    r"했으면\s?(?:좋|합니|해|하네|함)|됐으면\s?(?:좋|합니)|되었으면\s?(?:좋|합니)|주(?:셨|었)으면|줬으면|[가-힣]면\s?(?:더\s?|정말\s?)?좋겠|꼭\s?필요|"
     r"면\s?(?:더\s?)?좋을\s?(?:것|거|듯|텐데)|기능.{0,12}(?:필요|원해|원합|넣어|만들어)|지원\s?(?:해\s?주|부탁|바라)|"
     r"만들어\s?주|넣어\s?주|건의|개선\s?(?:해|부탁|바라|요청)|제안")
 BUG = _forms(

@@ -12,12 +12,13 @@ import scipy.sparse as sp
 from scipy.sparse import csr_matrix
 
 from include.markup import plain
-from include.voc_aggregation.features import WIDTH
+from include.voc_aggregation.features import SYMPTOM, TOPIC, WIDTH
 
 TROUBLE, PRAISE, OPERATION = "trouble", "praise", "operation"  # praise never counts as a complaint about its subject
 JOIN = 0.30  # cosine to a centroid from which a voice belongs to its theme
+JOIN_BY_TOPIC = 0.16  # enough where as much as this of it comes from topics that both name
 NEAR = 0.24  # cosine between two voices from which they may be about the same
-SAME = 0.70  # cosine between two centroids from which they are one theme
+SAME = 0.60  # cosine between two centroids from which they are one theme
 KEPT = 64  # columns that a theme remembers
 COMMON = 0.10  # a column that more of the pool than this has tells nothing about two voices
 QUOTES = 3
@@ -89,19 +90,25 @@ def centroids(themes: Sequence[Theme]) -> csr_matrix:
 
 
 def nearest(vectors: csr_matrix, centers: csr_matrix) -> tuple[Indices, Floats]:
-    """For each vector the row of the nearest center and its cosine; -1 where none is at least JOIN near."""
+    """For each vector the row of the nearest center and its cosine; -1 where none is near enough.
+
+    Near enough is JOIN, or JOIN_BY_TOPIC that comes from topics alone: what is told in other words, or in the other language.
+    """
     count = vectors.shape[0]
     rows, similarity = np.full(count, -1, np.int64), np.zeros(count, np.float32)
     if not centers.shape[0]:
         return rows, similarity
-    transposed = centers.T.tocsr()
+    transposed, topics = centers.T.tocsr(), centers[:, TOPIC:SYMPTOM].T.tocsr()
     step = max(1, _BLOCK // centers.shape[0])
     for start in range(0, count, step):
-        block = (vectors[start: start + step] @ transposed).toarray()
-        best = block.argmax(axis=1)
-        cosine = block[np.arange(len(best)), best]
-        rows[start: start + step] = np.where(cosine >= JOIN, best, -1)
-        similarity[start: start + step] = cosine
+        part = vectors[start: start + step]
+        cosine = (part @ transposed).toarray()
+        best = cosine.argmax(axis=1)
+        one = np.arange(len(best))
+        by_topic = np.asarray((part[:, TOPIC:SYMPTOM] @ topics).tocsr()[one, best]).ravel()
+        near = (cosine[one, best] >= JOIN) | (by_topic >= JOIN_BY_TOPIC)
+        rows[start: start + step] = np.where(near, best, -1)
+        similarity[start: start + step] = cosine[one, best]
     return rows, similarity
 
 
@@ -187,11 +194,15 @@ def _first_sentence(text: str) -> str:
 
 
 def quotes(candidates: Sequence[tuple[str, str, float]]) -> set[str]:
-    """The ids of up to QUOTES voices to show, of (id, language, similarity): the most central of each language, then others."""
+    """The ids of up to QUOTES voices to show, of (id, language, similarity): the most central one of each language that is at
+    least half as near as the first, then others.
+    """
     ranked = sorted(candidates, key=lambda item: (-item[2], item[0]))
-    firsts = {language: voice for voice, language, _ in reversed(ranked)}
-    leading = [voice for voice, language, _ in ranked if firsts[language] == voice]
-    return set(list(dict.fromkeys([*leading, *(voice for voice, _, _ in ranked)]))[:QUOTES])
+    leading: dict[str, str] = {}
+    for voice, language, similarity in ranked:
+        if similarity >= ranked[0][2] / 2:
+            leading.setdefault(language, voice)
+    return set(list(dict.fromkeys([*leading.values(), *(voice for voice, _, _ in ranked)]))[:QUOTES])
 
 
 def trend(recent: int, before: int) -> float:
