@@ -70,7 +70,7 @@ if FAULT == "exits":
     sys.exit("no configuration, no service")
 server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-server.serve_forever()
+server.serve_forever(0.05)
 server.server_close()
 '''
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,9 +20,11 @@ from include.deployment.run import deploy, ensure_running
 from include.deployment.status import status
 from include.deployment.stop import stop
 from include.deployment.supervision import members
+from include.deployment.target import Target, free_ports
 from include.ledger.engine import reading, writing
 from include.ledger.tables import deployments, leases
 from include.product import Product
+from tests.crash import ledger_after_kills
 from tests.include.deployment.shop import Customers, ask, candidate, product, run_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,6 +34,7 @@ from include.artifacts import Artifacts
 from include.deployment.run import deploy
 from include.ledger.engine import connect
 from include.product import Product
+from tests.crash import ledger_after_kills
 from tests.include.deployment.shop import run_of
 
 product, ledger, artifacts, version = sys.argv[1:]
@@ -47,8 +51,6 @@ def until(condition: Callable[[], object], seconds: float = 15) -> None:
 
 def weights(shop: Product) -> dict[str, int]:
     """The weight of one replica of each version that is wanted."""
-    from include.deployment.target import Target
-
     return {item.version: item.weight for item in Target(shop).replicas()}
 
 
@@ -183,8 +185,6 @@ def test_the_running_version_comes_back(ledger: Engine, artifacts: Artifacts, fa
 
 def test_an_answer_under_way_is_finished(ledger: Engine, artifacts: Artifacts) -> None:
     """A request that takes a second began on the old version, and ends there although all traffic has moved."""
-    import threading
-
     shop = product(replicas=1, canary={"steps": [100], "seconds": 0.1, "when_unsure": "promote"})
     assert shop.deployment
     port, answers = shop.deployment.port, list[tuple[int, str]]()
@@ -224,3 +224,28 @@ def test_sockets_of_a_long_home(ledger: Engine, artifacts: Artifacts, tmp_path: 
         stop("shop")
     assert not environment.sockets("shop").exists()
     assert members(environment.folder("shop")) == []
+
+
+QUIET = product(free_ports(1)[0], canary={"seconds": 0.1, "when_unsure": "promote", "steps": [50, 100]}, replicas=1)
+
+
+def prepare(engine: Engine, folder: Path) -> None:
+    os.environ["CLOSED_LOOP_HOME"] = str(folder / "home")
+    for version in ("1.0.0", "1.1.0"):
+        candidate(engine, Artifacts(str(folder / "artifacts")), version)
+    deploy(engine, QUIET, run_of("1.0.0"), Artifacts(str(folder / "artifacts")))
+    stop("shop")
+
+
+def scenario(engine: Engine, folder: Path) -> object:
+    os.environ["CLOSED_LOOP_HOME"] = str(folder / "home")
+    return deploy(engine, QUIET, run_of("1.1.0", 5), Artifacts(str(folder / "artifacts")))
+
+
+def cleanup(engine: Engine, folder: Path) -> None:
+    os.environ["CLOSED_LOOP_HOME"] = str(folder / "home")
+    stop("shop")
+
+
+def test_killed_at_any_statement_the_ledger_is_that_of_an_undisturbed_run(migrated: Path, tmp_path: Path) -> None:
+    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=4) == 4
