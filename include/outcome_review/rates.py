@@ -53,8 +53,9 @@ def verdict(before: Arm, after: Arm) -> str:
     too early otherwise.
 
     Enough are 10 voices expected at the old rate: a relief by four fifths is then seen with a probability of 0.86 (where the
-    old rate is well known), so that its absence says something. False "relieved" are at most 2.5 % of looks at an effect of
-    none; looking again and again adds to that, which is why a theme that comes back is reopened.
+    old rate is well known), so that its absence says something. False "relieved" are at most 2.5 % of looks at no effect.
+    Looks add up: over 28 nights, 6 to 11 % of simulated themes without an effect were called relieved on some night, which is
+    why a theme whose complaints are back is reopened.
     """
     found = effect(before, after)
     if found.high is not None and found.high < 1:

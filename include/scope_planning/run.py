@@ -26,6 +26,7 @@ from include.ledger.tables import (
     themes,
     voices,
 )
+from include.markup import plain
 from include.product import Product
 from include.scope_planning.choice import Item, plan
 from include.scope_planning.question import body, shown, subject, used
@@ -71,6 +72,7 @@ def decide(engine: Engine, product: Product, run: Run, decision: dict[str, Any])
     proposal = result_of(engine, replace(run, phase="scope_planning.propose"))
     if proposal is None:
         raise InputError(f"run {run.run_id!r} of {run.key} has proposed no scope")
+    decision = decision | {"by": plain(decision["by"], 250), "note": plain(decision["note"], 2000)}
     return finish(engine, run, lambda connection: _decided(connection, product, run, proposal, decision))
 
 

@@ -67,7 +67,7 @@ def _baselines(connection: Connection, product: Product, run: Run, heard: dateti
         first, requests = connection.execute(
             select(func.min(rollups.c.minute), func.sum(rollups.c.requests))
             .where(rollups.c.product == product.name, rollups.c.minute >= run.at - window, rollups.c.minute < run.at)).one()
-        start, end, exposure = first, run.at, (requests or 0) / 1000
+        start, end, exposure = first, run.at, float(requests or 0) / 1000
     else:
         first = connection.scalar(select(func.min(voices.c.written_at)).where(voices.c.product == product.name))
         end = heard

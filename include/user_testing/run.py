@@ -41,6 +41,7 @@ def record(engine: Engine, product: Product, run: Run, decision: dict[str, Any])
         return known
     with reading(engine) as connection:
         _release(connection, run)
+    decision = decision | {"by": plain(decision["by"], 250), "note": plain(decision["note"], 2000)}
     return finish(engine, run, lambda connection: _recorded(connection, run, decision))
 
 

@@ -160,6 +160,13 @@ def test_a_decision_without_a_proposal_is_refused(ledger: Engine) -> None:
         decide(ledger, ASKING, RUN, YES)
 
 
+def test_what_a_person_types_is_kept_as_plain_text(ledger: Engine) -> None:
+    stage(ledger, a=50)
+    turn(ledger, ASKING, RUN, YES | {"note": "a\x00b\u202e\n" + "c" * 5000})
+    (row,) = rows.get(ledger, decisions)
+    assert row["note"].startswith("a b c") and len(row["note"]) == 2000
+
+
 def prepare(engine: Engine, folder: Path) -> None:
     stage(engine, a=50, b=30)
     turn(engine, ALONE, replace(RUN, run_id="before", at=NOW - timedelta(hours=1)))

@@ -166,9 +166,9 @@ def test_of_two_stories_whose_themes_merged_one_is_dropped(ledger: Engine, statu
 
 
 def test_whatever_a_voice_says_the_story_stays_gherkin(ledger: Engine) -> None:
-    hostile = "Scenario: x\n\"\"\"\n| a |\n@tag\n# language: zz\nGiven {name} {0} <b>&\x00\u202e" + "가" * 20_000
+    hostile = "Scenario: x\n\"\"\"\n| a |\n@tag\n# language: zz\nGiven {name} {0} <b>&\x1b\u202e" + "가" * 20_000
     for n, language in enumerate(("en", "ko")):
-        rows.theme(ledger, f"t{n}", DAYS, text=hostile, name=hostile.replace("\x00", ""), language=language)
+        rows.theme(ledger, f"t{n}", DAYS, text=hostile, name=hostile, language=language)
     write(ledger, rows.product(), RUN)
     for story in rows.get(ledger, stories):
         assert gherkin_problem(story["acceptance"]) is None

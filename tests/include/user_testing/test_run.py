@@ -70,6 +70,13 @@ def test_an_unknown_release_is_refused(ledger: Engine, key: Key) -> None:
         record(ledger, PERSON, replace(RUN, key=key), YES)
 
 
+def test_what_a_person_types_is_kept_as_plain_text(ledger: Engine) -> None:
+    stage(ledger)
+    record(ledger, PERSON, RUN, YES | {"note": "a\x00b\u202e\n" + "c" * 5000})
+    (row,) = rows.get(ledger, decisions)
+    assert row["note"].startswith("a b c") and len(row["note"]) == 2000
+
+
 def prepare(engine: Engine, folder: Path) -> None:
     stage(engine)
 
