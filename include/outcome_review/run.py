@@ -35,7 +35,7 @@ class Outcome:
     @property
     def change(self) -> str | None:
         """What becomes of the theme: resolved, reopened, or nothing. Once reopened, only a later release can resolve it."""
-        reopened = self.case.reopened_at is not None and self.case.reopened_at >= self.shipment.begin
+        reopened = self.case.reopened_at is not None and self.case.reopened_at >= self.shipment.settled
         if not self.newest or reopened:
             return None
         if self.verdict == RELIEVED and self.case.theme_status != "resolved":
