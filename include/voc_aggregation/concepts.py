@@ -109,7 +109,7 @@ crash: crash, force close, shuts down, closes itself | 튕기, 튕겨, 튕김, �
 freeze: freez, froze, hang, stuck, unresponsive | 멈추, 멈춰, 멈춤, 먹통, 프리징
 slow: slow, lag, takes forever, takes ages, sluggish, delay, late | 느리, 느려, 느림, 버벅, 렉이, 렉 걸, 렉걸, 지연, 늦게, 늦어, 늦었
 error: error, exception, failure, fail | 오류, 에러, 실패
-not_applied: not appl, isn't appl, doesn't appl, not accept, isn't accepted, rejected, not valid, invalid
+not_applied: not appl, doesn't appl, not accept, isn't accepted, rejected, not valid, invalid
 not_applied: 적용
 not_working: doesn't work, does not work, not work, isn't work, won't work, broken, can't use, cannot use
 not_working: 안 돼, 안돼, 안되, 안 되, 안됨, 안됩, 작동, 되지 않, 되질 않

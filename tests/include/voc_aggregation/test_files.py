@@ -1,0 +1,124 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from include.errors import InputError
+from include.product import Columns, FileSource
+from include.voc_aggregation import files
+
+
+def source(path: Path, format: str = "csv", **fields: Any) -> FileSource:
+    columns = fields.pop("columns", Columns(id="id"))
+    return FileSource.model_validate({"name": "s", "path": str(path), "format": format, "columns": columns} | fields)
+
+
+def read(path: Path, format: str = "csv", **fields: Any) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+    """Good rows as (place, id, text) and bad ones as (place, reason)."""
+    chunks = list(files.chunks(source(path, format, **fields)))
+    good = [tuple(row) for chunk in chunks for row in chunk.frame[["place", "id", "text"]].to_numpy().tolist()]
+    return good, [(bad.place, bad.reason) for chunk in chunks for bad in chunk.bad]
+
+
+def test_csv_with_quotes_over_several_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,"text"\r\n1,"one, two\nthree ""four"""\r\n\r\n2,five\r\n', encoding="utf-8-sig")
+    assert read(path) == ([("line 2", "1", 'one, two\nthree "four"'), ("line 5", "2", "five")], [])
+
+
+def test_malformed_csv_lines_are_set_aside_and_the_good_ones_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,text\n1,a\n2,b,c\n3\n4,"never closed\n5,e\n6,"f" g\n7,"h"\n', encoding="utf-8")
+    good, bad = read(path)
+    assert [row[1] for row in good] == ["1", "5", "7"]
+    assert [place for place, _ in bad] == ["line 3", "line 4", "line 5", "line 7"]
+    assert bad[0][1] == "3 fields instead of 2"
+    assert bad[2][1].startswith("malformed")
+
+
+def test_a_quote_that_is_open_until_the_end_costs_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,text\n1,"open\n' + "".join(f"{n},text\n" for n in range(2, 50)), encoding="utf-8")
+    good, bad = read(path)
+    assert len(good) == 48
+    assert [place for place, _ in bad] == ["line 2"]
+
+
+def test_invalid_bytes_and_a_very_long_line_are_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id,text\n1,good\n2,b\xff\xfed\n3," + b"x" * 50_000_000 + b"\n4,fine\n5,\"over\ntwo \xe3lines\"\n6,end\n")
+    good, bad = read(path)
+    assert [row[1] for row in good] == ["1", "4", "6"]
+    assert bad == [("line 3", "not valid utf-8"), ("line 4", "line longer than 1,000,000 characters"), ("line 6", "not valid utf-8")]
+
+
+def test_in_tsv_a_quote_is_a_character(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('id\ttext\n1\t"so-called" tea\n2\t"whole"\n3\t5" screen\n4\tx\ty\n', encoding="utf-8")
+    good, bad = read(path, "tsv")
+    assert [row[2] for row in good] == ['"so-called" tea', "whole", '5" screen']
+    assert [place for place, _ in bad] == ["line 5"]
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    lines = [json.dumps({"id": 1, "text": "차"}, ensure_ascii=False), "{broken", "[1]", '{"id": 2, "text": "x"}', "[" * 100_000]
+    path.write_bytes("\n".join(lines).encode() + b'\n{"id": "\xff"}\n')
+    good, bad = read(path, "jsonl")
+    assert [(place, text) for place, _, text in good] == [("line 1", "차"), ("line 4", "x")]
+    assert [place for place, _ in bad] == ["line 2", "line 3", "line 5", "line 6"]
+    assert bad[1][1] == "no JSON object"
+
+
+def test_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"id": [1, 2], "text": ["a", None], "other": [0, 0]}).to_parquet(path)
+    good, bad = read(path, "parquet")
+    assert [row[:2] for row in good] == [("row 1", 1), ("row 2", 2)]
+    assert bad == []
+
+
+def test_other_encodings(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for encoding in ("cp949", "utf-16", "utf-8-sig"):
+        path.write_text("id,text\n1,쿠폰이 안 돼요\n", encoding=encoding)
+        assert read(path, encoding=encoding)[0] == [("line 2", "1", "쿠폰이 안 돼요")]
+
+
+@pytest.mark.parametrize(("content", "format", "says"), [
+    (b"", "csv", "is empty"),
+    (b"number,comment\n1,a\n", "csv", "line 1: no column 'text', 'id'; there are number, comment"),
+    ("id,text\n1,쿠폰\n2,배송\n".encode("cp949"), "csv", "line 2: most rows are not utf-8"),
+    (b'{"number": 1}\n', "jsonl", "no field 'text'"),
+    (b"id,text\n", "parquet", "cannot be read as parquet"),
+])
+def test_what_cannot_be_read_at_all_says_so(tmp_path: Path, content: bytes, format: str, says: str) -> None:
+    path = tmp_path / f"a.{format}"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        list(files.chunks(source(path, format)))
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_a_missing_file_an_unknown_encoding_and_a_missing_parquet_column(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        read(tmp_path / "none.csv")
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n1,a\n")
+    with pytest.raises(InputError, match="encoding 'klingon' is unknown"):
+        read(path, encoding="klingon")
+    pd.DataFrame({"text": ["a"]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="no column 'id'; there are text"):
+        read(tmp_path / "a.parquet", "parquet")
+
+
+def test_a_chunk_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n" + "".join(f"{n},{'x' * 100}\n" for n in range(50)))
+    monkeypatch.setattr(files, "CHUNK_ROWS", 20)
+    assert [len(chunk.frame) for chunk in files.chunks(source(path))] == [20, 20, 10]
+    monkeypatch.setattr(files, "CHUNK_CHARACTERS", 1000)
+    assert max(len(chunk.frame) for chunk in files.chunks(source(path))) == 10
