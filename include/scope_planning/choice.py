@@ -61,15 +61,19 @@ def knapsack(values: Sequence[float], weights: Sequence[float], capacity: float)
 
 
 def _why(story: Candidate, factors: Factors, rank: int, taken: bool, unused: float, capacity: float) -> str:
-    effort = f"{factors['effort']:g} days"
+    effort = _days(factors["effort"])
     if story.begun:
         return f"its work has begun; {effort}"
     if taken:
-        return f"rank {rank}; {effort} fit"
+        return f"rank {rank}; its {effort} fit"
     if factors["effort"] <= 0:
         return "has no estimate"
     if factors["score"] <= 0:
         return "nobody wrote about it in the last quarter"
     if factors["effort"] > capacity:
         return f"needs {effort}, more than the whole capacity of {capacity:g}"
-    return f"needs {effort}, {max(unused, 0):g} are left; taking it would push out stories that are worth more"
+    return f"needs {effort}, {max(unused, 0):g} left; it would push out what is worth at least as much"
+
+
+def _days(number: float) -> str:
+    return f"{number:g} day" if number == 1 else f"{number:g} days"

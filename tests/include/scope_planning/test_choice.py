@@ -52,9 +52,9 @@ def test_the_reasons() -> None:
                   candidate("big", 20, 100), candidate("poor", 4, 4), candidate("silent", 1, 0),
                   candidate("blank", None, 9)], "rice", 8)
     assert {item.story.id: (item.chosen, item.why) for item in items} == {
-        "best": (True, "rank 1; 2 days fit"), "big": (False, "needs 20 days, more than the whole capacity of 8"),
-        "good": (True, "rank 2; 3 days fit"),
-        "poor": (False, "needs 4 days, 1 are left; taking it would push out stories that are worth more"),
+        "best": (True, "rank 1; its 2 days fit"), "big": (False, "needs 20 days, more than the whole capacity of 8"),
+        "good": (True, "rank 2; its 3 days fit"),
+        "poor": (False, "needs 4 days, 1 left; it would push out what is worth at least as much"),
         "work": (True, "its work has begun; 2 days"), "silent": (False, "nobody wrote about it in the last quarter"),
         "blank": (False, "has no estimate")}
 
