@@ -9,6 +9,7 @@ answer's last), `server`, `ended` (HAProxy's termination state; `--` is a normal
 import csv
 import hashlib
 import io
+import shutil
 import socket
 import subprocess
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.deployment.rules import Counts, Replica
+from include.errors import InputError
 from include.product import Deployment
 
 CHECK = "check inter 500ms fall 2 rise 1"
@@ -74,11 +76,19 @@ def config(deployment: Deployment, runtime_socket: Path, replicas: Sequence[Repl
     return head + "".join(f"  server {item.name} 127.0.0.1:{item.port} weight {item.weight} {CHECK}\n" for item in replicas)
 
 
+def program() -> str:
+    """Where HAProxy is; Debian puts it where a user's PATH does not look. Raises InputError when it is not installed."""
+    found = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise InputError("haproxy is not installed: packages.txt names what Closed Loop needs of Debian")
+    return found
+
+
 def write_checked(path: Path, text: str) -> None:
     """Replace the configuration at `path` once HAProxy itself finds it good. Raises RuntimeError with what it says."""
     new = path.with_suffix(".new")
     new.write_text(text, encoding="utf-8")
-    checked = subprocess.run(["haproxy", "-c", "-f", new], capture_output=True, text=True, check=False, timeout=30)
+    checked = subprocess.run([program(), "-c", "-f", new], capture_output=True, text=True, check=False, timeout=30)
     if checked.returncode:
         raise RuntimeError(f"haproxy refuses its configuration: {checked.stderr}")
     new.replace(path)

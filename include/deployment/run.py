@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy import Engine
@@ -89,7 +90,7 @@ def _roll_out(engine: Engine, run: Run, target: Target, release: Release, previo
     try:
         target.start(release.version, partial(_archive, artifacts, release))
         if fallback:
-            last = walk(target, release.version, target.deployment.canary, noted)
+            last = _walk(target, release, fallback, noted)
             if not last.judgement.go:
                 target.only(fallback.version, partial(_archive, artifacts, fallback))
                 return Outcome("rolled_back", last.judgement.why, steps)
@@ -103,6 +104,14 @@ def _roll_out(engine: Engine, run: Run, target: Target, release: Release, previo
             target.clear()
         return Outcome("failed", str(failure), steps)
     return Outcome("succeeded", None, steps)
+
+
+def _walk(target: Target, release: Release, fallback: Release, noted: Callable[[Step], None]) -> Step:
+    try:
+        return walk(target, release.version, target.deployment.canary, noted)
+    except BaseException:  # a task that is ended (stopped, timed out, out of disk) leaves no canary behind that nobody watches
+        target.share(fallback.version, 100)
+        raise
 
 
 def _first(target: Target) -> Step:

@@ -134,7 +134,7 @@ class Target:
         for item in replicas:
             self._write_program(item.name, self._command(item), self.folder / "versions" / item.version,
                                 self.deployment.env | {"VERSION": item.version})
-        self._write_program("haproxy", ["haproxy", "-db", "-f", "haproxy.cfg"], self.folder, {}, self.log)
+        self._write_program("haproxy", [haproxy.program(), "-db", "-f", "haproxy.cfg"], self.folder, {}, self.log)
         surplus = self.supervisor.load(["haproxy", *(item.name for item in replicas)])
         if self.haproxy.description(wait=15) != haproxy.description(self.deployment):
             self.supervisor.restart("haproxy")

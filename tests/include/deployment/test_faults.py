@@ -29,6 +29,7 @@ from tests.include.deployment.shop import Customers, ask, candidate, product, ru
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = """
+import signal
 import sys
 from include.artifacts import Artifacts
 from include.deployment.run import deploy
@@ -37,6 +38,7 @@ from include.product import Product
 from tests.crash import ledger_after_kills
 from tests.include.deployment.shop import run_of
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("asked to end"))
 product, ledger, artifacts, version = sys.argv[1:]
 deploy(connect(ledger), Product.model_validate_json(product), run_of(version, 5), Artifacts(artifacts))
 """
@@ -108,6 +110,19 @@ def test_a_deployment_killed_half_way_is_taken_up(ledger: Engine, artifacts: Art
         result = deploy(ledger, shop, run, artifacts)
     assert (result["status"], customers.failures) == ("succeeded", [])
     settled(ledger, shop, str(run.key.version))
+
+
+def test_a_deployment_that_is_asked_to_end_leaves_no_canary_behind(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = product(replicas=1)
+    for version in ("1.0.0", "1.1.0"):
+        candidate(ledger, artifacts, version)
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    command = [sys.executable, "-c", DEPLOY, shop.model_dump_json(), str(ledger.url), artifacts.root, "1.1.0"]
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL) as task:
+        until(lambda: weights(shop).get("1.1.0") == 1)
+        task.terminate()
+        assert task.wait(20) == 1
+    assert {name: entry["share"] for name, entry in status(shop)["versions"].items()} == {"1.0.0": 100.0, "1.1.0": 0.0}
 
 
 def test_haproxy_killed_comes_back_with_its_weights(ledger: Engine, artifacts: Artifacts) -> None:
