@@ -24,7 +24,7 @@ $(READY): requirements-dev.lock
 	touch $@
 
 packages:
-	@sh local/packages.sh
+	@sh local/packages.sh packages.txt
 
 demo: setup  ## turn the loop; VOICES=path turns it on your own file too
 	$(BIN)/python -m local.demo $(if $(VOICES),--voices "$(VOICES)")
@@ -38,6 +38,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 test: setup lint  ## all checks and tests
+	@sh local/packages.sh packages-dev.txt || [ -z "$$CI" ]
 	$(BIN)/python -m pytest
 
 bench: setup  ## ONLY=name for one

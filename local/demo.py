@@ -15,10 +15,10 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from include.deployment.run import ensure_running
 from sqlalchemy import Engine, func, or_, select
 
 from include.artifacts import Artifacts
+from include.deployment.run import ensure_running
 from include.ledger.engine import connect, reading, upgrade
 from include.ledger.tables import (
     commits,
@@ -148,7 +148,7 @@ class Demo:
             self.next_minute()
             self.mend(repository)
             self.next_minute()
-            time.sleep(45)
+            self.next_minute()
         self.say("the next night: nightly_cycle hears the customers again")
         self.loop.trigger("nightly_cycle")
         self.turn()

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The Debian packages of packages.txt: installed where that is allowed, else named.
+# The Debian packages that the given files list: installed where that is allowed, else named.
 set -eu
 missing=""
-while read -r package; do
-    [ -z "$package" ] || dpkg -s "$package" >/dev/null 2>&1 || command -v "$package" >/dev/null 2>&1 || missing="$missing $package"
-done < packages.txt
+for package in $(cat "$@"); do
+    dpkg -s "$package" >/dev/null 2>&1 || command -v "$package" >/dev/null 2>&1 || missing="$missing $package"
+done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     apt-get update -qq

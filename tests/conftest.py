@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
 from include.ledger.engine import connect, upgrade
+from tests.postgres import programs, server
 
 SHARED = Path(os.environ.get("CLOSED_LOOP_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
@@ -40,12 +42,46 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL. Where none is installed the test is skipped, but never in CI."""
+    binaries = programs()
+    if binaries is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed")
+        pytest.skip("PostgreSQL is not installed")
+    with server(binaries) as url:
+        yield url
+
+
 @pytest.fixture
-def ledger(migrated: Path, tmp_path: Path) -> Iterator[Engine]:
-    """An empty ledger of the newest schema."""
+def ledger(request: pytest.FixtureRequest) -> Engine:
+    """An empty ledger of the newest schema: SQLite, or what CLOSED_LOOP_TEST_LEDGER names (sqlite, postgresql)."""
+    kind = os.environ.get("CLOSED_LOOP_TEST_LEDGER", "sqlite")
+    engine: Engine = request.getfixturevalue(f"{kind}_ledger")
+    return engine
+
+
+@pytest.fixture
+def sqlite_ledger(migrated: Path, tmp_path: Path) -> Iterator[Engine]:
+    """An empty SQLite ledger."""
     path = tmp_path / "ledger.db"
     shutil.copy(migrated, path)
     engine = connect(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgresql_ledger(postgres: str) -> Iterator[Engine]:
+    """An empty PostgreSQL ledger, in a schema of its own."""
+    admin = connect(postgres)
+    name = f"ledger_{uuid.uuid4().hex[:8]}"
+    with admin.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    url = f"{postgres}&options=-csearch_path%3D{name}"
+    upgrade(url)
+    engine = connect(url)
     yield engine
     engine.dispose()
 

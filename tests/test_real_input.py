@@ -43,7 +43,8 @@ def test_real_voices_from_the_file_to_the_scope(ledger: Engine, artifacts: Artif
     with reading(ledger) as connection:
         counts = {row.source: row for row in connection.execute(select(intakes))}
         assert counts["bugs"].read == lines(DATA / "gitbugs-hadoop" / "hadoop_bugs.csv") == 2503
-        assert counts["reviews"].read == lines(DATA / "nsmc-ko-dev" / "reviews.tsv", delimiter="\t", quoting=csv.QUOTE_NONE) == 225866
+        reviews = DATA / "nsmc-ko-dev" / "reviews.tsv"
+        assert counts["reviews"].read == lines(reviews, delimiter="\t", quoting=csv.QUOTE_NONE) == 225866
         for name, row in counts.items():
             if name == "operations":
                 continue

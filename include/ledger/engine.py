@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -39,7 +39,11 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One write transaction: committed at the end of the block, undone when it raises."""
+    """One write transaction: committed at the end of the block, undone when it raises.
+
+    SQLite lets in one writer after another. PostgreSQL lets them in side by side, so what reads first and writes what follows
+    from it takes a lease (`include.ledger.runs.lease`).
+    """
     with engine.execution_options(writes=True).begin() as connection:
         yield connection
 
@@ -52,10 +56,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], keep: bool = False) -> None:
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], keep: bool = False,
+           where: ColumnElement[bool] | None = None) -> None:
     """Insert `rows`; where a row's primary key is known, replace the given columns, or `keep` what is there.
 
-    All rows bear the same columns.
+    All rows bear the same columns. `where` says which known rows may be replaced.
     """
     insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name]
     key = [column.name for column in table.primary_key]
@@ -64,7 +69,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     if keep or not changed:
         statement = statement.on_conflict_do_nothing(index_elements=key)
     else:
-        statement = statement.on_conflict_do_update(index_elements=key, set_=changed)
+        statement = statement.on_conflict_do_update(index_elements=key, set_=changed, where=where)
     for start in range(0, len(rows), BATCH):
         connection.execute(statement, list(rows[start : start + BATCH]))
 

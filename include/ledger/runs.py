@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, or_, select
 
 from include.key import Key
 from include.ledger.engine import reading, upsert, writing
@@ -81,13 +81,13 @@ def lease(engine: Engine, name: str, holder: str, seconds: float = 30, wait: flo
 
 
 def _take(engine: Engine, name: str, holder: str, seconds: float) -> bool:
+    """Take or renew the lease unless another holds it, in one statement: of two takers one wins. Whether it is ours now."""
     now = datetime.now(UTC)
+    row = {"name": name, "holder": holder, "expires_at": now + timedelta(seconds=seconds)}
     with writing(engine) as connection:
-        held = connection.execute(select(leases).where(leases.c.name == name).with_for_update()).first()
-        if held and held.holder != holder and held.expires_at > now:
-            return False
-        upsert(connection, leases, [{"name": name, "holder": holder, "expires_at": now + timedelta(seconds=seconds)}])
-        return True
+        free = or_(leases.c.holder == holder, leases.c.expires_at <= now)
+        upsert(connection, leases, [row], where=free)
+        return connection.scalar(select(leases.c.holder).where(leases.c.name == name)) == holder
 
 
 def _renew(engine: Engine, name: str, holder: str, seconds: float, done: threading.Event) -> None:

@@ -71,19 +71,24 @@ COUNT_UP = """
 import sys
 from sqlalchemy import select
 from include.ledger.engine import connect, upsert, writing
+from include.ledger.runs import lease
 from include.ledger.tables import cursors
-engine = connect(sys.argv[1])
-for _ in range(50):
+engine, name = connect(sys.argv[1]), sys.argv[2]
+for number in range(50):
     with writing(engine) as connection:
-        value = connection.scalar(select(cursors.c.value)) or 0
+        upsert(connection, cursors, [{"name": f"{name} {number}", "value": number}])
+for number in range(4):
+    with lease(engine, "count", name), writing(engine) as connection:
+        value = connection.scalar(select(cursors.c.value).where(cursors.c.name == "count")) or 0
         upsert(connection, cursors, [{"name": "count", "value": value + 1}])
 """
 
 
 def test_processes_write_side_by_side(ledger: Engine) -> None:
-    command = [sys.executable, "-c", COUNT_UP, str(ledger.url)]
+    command = [sys.executable, "-c", COUNT_UP, ledger.url.render_as_string(hide_password=False)]
     root = Path(__file__).resolve().parents[3]
-    writers = [subprocess.Popen(command, cwd=root) for _ in range(4)]
+    writers = [subprocess.Popen([*command, f"writer {number}"], cwd=root) for number in range(4)]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
     with reading(ledger) as connection:
-        assert connection.scalar(select(cursors.c.value)) == 200
+        assert connection.scalar(select(func.count()).select_from(cursors).where(cursors.c.name.like("writer %"))) == 200
+        assert connection.scalar(select(cursors.c.value).where(cursors.c.name == "count")) == 16

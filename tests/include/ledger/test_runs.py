@@ -71,8 +71,8 @@ def test_a_lease_is_renewed_while_it_is_held(ledger: Engine) -> None:
 
 
 def test_a_lease_ends_after_its_holder_was_killed(ledger: Engine) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(ledger.url)], stdout=subprocess.PIPE, text=True,
-                              cwd=Path(__file__).resolve().parents[3])
+    command = [sys.executable, "-c", HOLD, ledger.url.render_as_string(hide_password=False)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[3])
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
