@@ -161,9 +161,8 @@ def test_a_replica_killed_no_customer_notices(ledger: Engine, artifacts: Artifac
     candidate(ledger, artifacts, "1.0.0")
     deploy(ledger, shop, run_of("1.0.0"), artifacts)
     with Customers(shop.deployment.port, methods=("GET",)).asking() as customers:
-        os.kill(pid_of("app.py"), signal.SIGKILL)
-        until(lambda: status(shop)["processes"] == 3)
-        until(lambda: status(shop)["processes"] == 4)
+        os.kill(killed := pid_of("app.py"), signal.SIGKILL)
+        until(lambda: killed not in members(environment.folder("shop")) and status(shop)["processes"] == 4)
         until(lambda: all(item["healthy"] for item in status(shop)["versions"]["1.0.0"]["replicas"]))
     assert customers.failures == []
 

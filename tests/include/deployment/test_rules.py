@@ -1,7 +1,7 @@
 """Weights and judgements, without a process."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.deployment.rules import MOST, Counts, Replica, judge, total, weights
@@ -18,6 +18,7 @@ def test_weights(share: int, new: int, old: int, expected: tuple[int, int]) -> N
     assert weights(share, new, old) == expected
 
 
+@settings(deadline=None)
 @given(share=st.integers(1, 99), servers=st.integers(1, 16))
 def test_weights_give_the_share(share: int, servers: int) -> None:
     new, old = weights(share, servers, servers)
@@ -25,6 +26,7 @@ def test_weights_give_the_share(share: int, servers: int) -> None:
     assert new / (new + old) == pytest.approx(share / 100)
 
 
+@settings(deadline=None)
 @given(share=st.integers(1, 99), new=st.integers(1, 64), old=st.integers(1, 64))
 def test_weights_are_what_haproxy_takes(share: int, new: int, old: int) -> None:
     each_new, each_old = weights(share, new, old)
@@ -35,6 +37,7 @@ def test_a_replica_s_name_tells_its_version() -> None:
     assert Replica("1.0.1-rc.1", 4000).name == "v1.0.1-rc.1_4000"
 
 
+@settings(deadline=None)
 @given(before=st.builds(Counts, SOME, SOME, SOME), more=st.builds(Counts, SOME, SOME, SOME))
 def test_counts_add_up_and_survive_a_restart(before: Counts, more: Counts) -> None:
     assert (before + more).since(before) == more
@@ -80,6 +83,7 @@ def test_a_judgement_shows_its_figures() -> None:
     assert found.why == "48.0 % of 50 requests failed at 10 % of traffic (limit 5.0 %)"
 
 
+@settings(deadline=None)
 @given(good=st.integers(0, 500), errors=st.integers(0, 500), over=st.booleans())
 def test_no_step_passes_over_its_limit(good: int, errors: int, over: bool) -> None:
     found = judge(CANARY, 10, Counts(good + errors, good, errors), 0, 2, over)

@@ -76,7 +76,7 @@ def test_text_that_haproxy_escapes() -> None:
     assert (frame["path"].tolist(), malformed) == (['/a"b\\c\u1234'], 0)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(cuts=st.lists(st.integers(0, 2000), max_size=6), chunk=st.integers(200, 3000))
 def test_any_growth_gives_each_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuts: list[int], chunk: int) -> None:
     monkeypatch.setattr(access_log, "CHUNK", chunk)

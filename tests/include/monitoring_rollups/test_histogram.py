@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.monitoring_rollups.histogram import ERROR, Histogram, buckets, merge, quantile
@@ -16,6 +16,7 @@ def histogram(values: list[int]) -> Histogram:
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
+@settings(deadline=None)
 @given(values=DURATIONS, q=st.sampled_from([0.01, 0.5, 0.95, 0.99, 1.0]))
 def test_a_quantile_is_within_its_error(values: list[int], q: float) -> None:
     exact = float(np.quantile(values, q, method="inverted_cdf"))
@@ -33,12 +34,14 @@ def test_on_many_values(draw: str) -> None:
         assert quantile(histogram(values.tolist()), q) == pytest.approx(exact, rel=ERROR * 1.0001)
 
 
+@settings(deadline=None)
 @given(one=HISTOGRAMS, two=HISTOGRAMS, three=HISTOGRAMS)
 def test_merging_knows_no_order(one: Histogram, two: Histogram, three: Histogram) -> None:
     assert merge([merge([one, two]), three]) == merge([one, merge([two, three])]) == merge([three, two, one])
     assert merge([one, {}]) == one
 
 
+@settings(deadline=None)
 @given(values=DURATIONS, cut=st.integers(0, 200))
 def test_any_split_gives_the_same(values: list[int], cut: int) -> None:
     parts = [part for part in (values[:cut], values[cut:]) if part]

@@ -66,7 +66,7 @@ LINES = st.lists(st.builds(
     status=st.sampled_from([200, 404, 500, -1]), server=st.sampled_from(["v1.0.0_1", "v1.1.0_2", "<NOSRV>"])), max_size=40)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(lines=LINES, cut=st.integers(0, 40))
 def test_any_split_gives_the_same(lines: list[bytes], cut: int) -> None:
     whole = rollups([aggregate(frame(*lines))])

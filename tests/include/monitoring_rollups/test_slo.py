@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.monitoring_rollups.slo import FACTOR, LONG, MIN_REQUESTS, Budget, budget, hours, is_over, worst_burn
@@ -59,6 +59,7 @@ def test_over_only_when_enough_requests_say_so() -> None:
     assert not over()
 
 
+@settings(deadline=None)
 @given(minutes=st.dictionaries(st.integers(0, 200), st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=30))
 def test_hours_are_what_their_requests_say(minutes: dict[int, tuple[int, int]]) -> None:
     rows = [(ago, good + bad, bad) for ago, (good, bad) in minutes.items()]
