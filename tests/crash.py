@@ -5,6 +5,7 @@ In a test module, at top level (the driver imports the module by its name, once,
     def prepare(engine, folder): ...      # what the phase finds: rows, files under `folder`; optional
     def scenario(engine, folder): return write(engine, PRODUCT, RUN)      # one call of the phase; returns its result
     def cleanup(engine, folder): ...      # ends processes that a killed run left; optional
+    def warm(): ...                       # what every run imports anyway, once before the forks; optional
 
     def test_a_kill_changes_nothing(migrated, tmp_path):
         assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario") > 4     # kills; raises where a ledger differs
@@ -71,6 +72,7 @@ class Crash:
         module = importlib.import_module(name)
         self.scenario: Step = getattr(module, function)
         self.cleanup: Step | None = getattr(module, "cleanup", None)
+        getattr(module, "warm", lambda: None)()
         self.start, self.work, self.note = Path(folder, "start"), Path(folder, "work"), Path(folder, "note")
         self.at_most, self.ignore = at_most, ignore
         self.reader = create_engine(f"sqlite:///{self.work / 'ledger.db'}", poolclass=NullPool)

@@ -107,7 +107,7 @@ tablet: tablet, ipad | 태블릿, 아이패드
 SYMPTOMS = """
 crash: crash, force close, shuts down, closes itself | 튕기, 튕겨, 튕김, 강제종료, 강제 종료, 앱이 꺼, 꺼짐, 꺼집
 freeze: freez, froze, hang, stuck, unresponsive | 멈추, 멈춰, 멈춤, 먹통, 프리징
-slow: slow, lag, takes forever, takes ages, sluggish, delay, late | 느리, 느려, 느림, 버벅, 렉이, 렉 걸, 렉걸, 지연, 늦게, 늦어, 늦었
+slow: slow, lag, takes forever, takes ages, sluggish, delay, late | 느리, 느려, 느림, 버벅, 렉이, 렉걸, 지연, 늦게, 늦어, 늦었
 error: error, exception, failure, fail | 오류, 에러, 실패
 not_applied: not appl, doesn't appl, not accept, isn't accepted, rejected, not valid, invalid
 not_applied: 적용

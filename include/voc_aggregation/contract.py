@@ -1,6 +1,7 @@
 """What a source's rows must keep to before they become voices: a Great Expectations contract at the border."""
 
 import logging
+import os
 import warnings
 from collections import Counter
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ class Contract:
     """One contract for one source. Made only when there are new rows: importing Great Expectations costs seconds."""
 
     def __init__(self, rating_scale: tuple[float, float], at: datetime) -> None:
+        os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # what customers write is nobody else's business
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the library's own imports
             import great_expectations

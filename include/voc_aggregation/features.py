@@ -21,6 +21,7 @@ TOPIC, SYMPTOM = LEXICAL, LEXICAL + CONCEPTS  # where the columns of concepts st
 WIDTH = LEXICAL + 2 * CONCEPTS
 # What a concept weighs beside a word: enough for two languages to meet, less than what a customer said in particular.
 TOPIC_WEIGHT, SYMPTOM_WEIGHT = 2.5, 1.2
+BACKGROUND = 20  # voices about nothing in particular that are thought to be there: few voices say little about what is common
 _LOOKED_AT = 1200  # characters: what a long report is about stands at its beginning
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[가-힣]+")
 _PLACEHOLDER = re.compile(r"\[[a-z ]+\]")
@@ -142,7 +143,7 @@ class Weights:
 
     def apply(self, matrix: csr_matrix) -> csr_matrix:
         """`matrix` as unit vectors: counts times inverse document frequency, ln((1 + n) / (1 + df)) + 0.3."""
-        weight = np.log((1 + self.voices) / (1 + self.having)) + 0.3
+        weight = np.log((1 + self.voices + BACKGROUND) / (1 + self.having)) + 0.3
         weight[TOPIC:SYMPTOM] *= TOPIC_WEIGHT
         weight[SYMPTOM:] *= SYMPTOM_WEIGHT
         weighted = matrix.multiply(weight.astype(np.float32)).tocsr()

@@ -45,7 +45,8 @@ def mapped(frame: pd.DataFrame, source: FileSource, product: str, at: datetime) 
 
 def voice_id(product: str, source: str, what: str, own: bool = True) -> str:
     """The id of a voice: a hash of where it came from and the source's `own` id of it, or else its content."""
-    return hashlib.sha256("\x1f".join((product, source, "id" if own else "content", what)).encode()).hexdigest()[:16]
+    parts = "\x1f".join((product, source, "id" if own else "content", what))
+    return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def times(given: pd.Series, at: datetime) -> pd.Series:

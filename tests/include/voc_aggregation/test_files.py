@@ -51,7 +51,8 @@ def test_invalid_bytes_and_a_very_long_line_are_set_aside(tmp_path: Path) -> Non
     path.write_bytes(b"id,text\n1,good\n2,b\xff\xfed\n3," + b"x" * 50_000_000 + b"\n4,fine\n5,\"over\ntwo \xe3lines\"\n6,end\n")
     good, bad = read(path)
     assert [row[1] for row in good] == ["1", "4", "6"]
-    assert bad == [("line 3", "not valid utf-8"), ("line 4", "line longer than 1,000,000 characters"), ("line 6", "not valid utf-8")]
+    assert bad == [("line 3", "not valid utf-8"), ("line 4", "line longer than 1,000,000 characters"),
+                   ("line 6", "not valid utf-8")]
 
 
 def test_in_tsv_a_quote_is_a_character(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from tests.conftest import SHARED
 
 
 @pytest.mark.parametrize(("text", "expected"), [
-    ("The coupon isn't applied", "en"), ("쿠폰이 적용되지 않아요", "ko"), ("iPhone 15 Pro에서 앱이 꺼져요", "ko"), ("ㅋㅋㅋ", "ko"),
-    ("", "und"), ("123 !!", "und"), ("crash on login", "en"), ("Die Lieferung kam viel zu spät und war beschädigt", "de"),
+    ("The coupon isn't applied", "en"), ("쿠폰이 적용되지 않아요", "ko"), ("iPhone 15 Pro에서 앱이 꺼져요", "ko"),
+    ("ㅋㅋㅋ", "ko"), ("", "und"), ("123 !!", "und"),
+    ("crash on login", "en"), ("Die Lieferung kam viel zu spät und war beschädigt", "de"),
     ("配送が遅すぎて困っています", "ja"),
 ])
 def test_language(text: str, expected: str) -> None:
@@ -29,15 +30,17 @@ def test_a_language_that_the_source_knows_is_taken_and_nonsense_is_not() -> None
     ("Please add dark mode", "feature"), ("다크 모드 추가해 주세요", "feature"), ("선물 포장을 해 주시면 좋겠어요", "feature"),
     ("It would be great if I could sort by price", "feature"), ("How do I change my address?", "question"),
     ("매장은 몇 시에 여나요?", "question"), ("What are your opening hours on Sunday?", "question"),
-    ("The coupon works now, thank you!", "praise"), ("쿠폰이 이제 잘 적용돼요 감사합니다", "praise"), ("Great tea, fast delivery", "praise"),
-    ("정말 맛있어요 최고", "praise"), ("Tea came cold and stale, awful", "bug"),
+    ("The coupon works now, thank you!", "praise"),
+    ("쿠폰이 이제 잘 적용돼요 감사합니다", "praise"),
+    ("Great tea, fast delivery", "praise"), ("정말 맛있어요 최고", "praise"), ("Tea came cold and stale, awful", "bug"),
 ])
 def test_kind(text: str, expected: str) -> None:
     assert kind(text, sentiment(text)) == expected
 
 
 @pytest.mark.parametrize(("good", "bad"), [
-    ("I love it", "I hate it"), ("The tea is good", "The tea is not good"), ("정말 좋아요", "정말 안 좋아요"), ("재밌어요", "재밌지 않아요"),
+    ("I love it", "I hate it"), ("The tea is good", "The tea is not good"), ("정말 좋아요", "정말 안 좋아요"),
+    ("재밌어요", "재밌지 않아요"),
     ("works perfectly", "useless garbage"),
 ])
 def test_sentiment_has_a_sign(good: str, bad: str) -> None:
