@@ -62,7 +62,7 @@ stock: stock, sold out, soldout, inventory | 재고, 품절
 size: size, sizing | 사이즈, 치수
 quality: quality | 품질, 퀄리티
 packaging: packag, wrapping | 포장
-return: return, exchange | 반품, 교환
+return: return it, return my, return polic, return the item, returned the, exchange | 반품, 교환
 cancel: cancel | 취소
 reservation: reservation, booking, booked, appointment | 예약, 예매
 ticket: ticket | 티켓, 입장권
@@ -81,7 +81,7 @@ chat: chat, message, messenger | 채팅, 메시지, 메신저, 쪽지
 friend: friend, invite, invitation | 친구, 초대
 group: team, group, workspace | 그룹, 모임
 permission: permission, privacy | 권한, 개인정보
-security: security, hacked, vulnerab | 보안, 해킹
+security: security, hacked, vulnerab | 보안이, 보안 문제, 보안문제, 해킹
 address: address | 주소
 level: level, stage | 레벨, 스테이지, 단계
 game: game | 게임

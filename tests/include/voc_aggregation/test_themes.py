@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.voc_aggregation import concepts, features, grouping, themes
@@ -66,6 +66,7 @@ def test_voices_beyond_the_pool_join_the_themes_that_the_newest_made() -> None:
     assert [theme.size for theme in found.created] == [30]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(COUPON + DELIVERY + SEARCH + PRAISE), min_size=1, max_size=30), st.integers(1, 5))
 def test_every_voice_is_in_at_most_one_theme_and_sizes_add_up(texts: list[str], least: int) -> None:
     weights = features.Weights()

@@ -2,7 +2,7 @@ import csv
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.voc_aggregation.understanding import KINDS, kind, language, sentiment
@@ -54,6 +54,7 @@ def test_a_rating_counts_on_its_own_scale() -> None:
     assert sentiment("차", float("nan")) == 0
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_understood_somehow(text: str) -> None:
     feeling = sentiment(text)
