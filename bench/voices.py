@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from include.voc_aggregation.run import aggregate
-
 from bench.rows import row
 from include.artifacts import Artifacts
 from include.key import Key
 from include.ledger.engine import connect, upgrade
 from include.ledger.runs import Run
 from include.product import Product
+from include.voc_aggregation.run import aggregate
 from tests.conftest import SHARED
 
 REVIEWS = SHARED / "data" / "nsmc-ko-dev" / "reviews.tsv"

@@ -3,7 +3,6 @@ Starts a turn of the loop every night at 02:00: one event for each product. A pr
 shows as an import error of its own; the others turn on.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, dag, task
@@ -13,7 +12,7 @@ from include.cycle import PHASE, STARTED, publish
 NIGHTLY = CronTriggerTimetable("0 2 * * *", timezone="UTC")
 
 
-@dag(schedule=NIGHTLY, start_date=datetime(2026, 1, 1, tzinfo=UTC), doc_md=__doc__, **PHASE)
+@dag(schedule=NIGHTLY, doc_md=__doc__, **PHASE)
 def nightly_cycle() -> None:
     @task(outlets=[STARTED])
     def start(*, outlet_events: Any = None) -> None:

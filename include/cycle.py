@@ -57,7 +57,7 @@ def publish(event: Any, keys: Iterable[str]) -> None:
     """Publish `keys` on an outlet (`outlet_events[ASSET]`). Without a key the task skips: nothing new, the turn ends here."""
     if not (keys := list(keys)):
         raise AirflowSkipException("nothing new: the turn ends here")
-    event.add_partitions(*keys)
+    event.add_partitions(keys)
 
 
 def this_run() -> "Run":

@@ -45,6 +45,7 @@ class LocalAirflow:
     home: Path = field(default_factory=home)
     port: int = field(default_factory=lambda: int(os.environ.get("CLOSED_LOOP_PORT", "8080")))
     extra_env: dict[str, str] = field(default_factory=dict)
+    _started: "subprocess.Popen[bytes] | None" = field(default=None, init=False)  # where this very process started it
 
     @property
     def url(self) -> str:
@@ -121,10 +122,11 @@ class LocalAirflow:
         (folder / "passwords.json").write_text(json.dumps({USER: self.keys["password"]}) + "\n")
         (folder / "passwords.json").chmod(0o600)
         with self.log.open("ab") as log:
-            process = subprocess.Popen([shutil.which("airflow", path=self.env()["PATH"]) or "airflow", "standalone"],
-                                       env=self.env(), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
-                                       stderr=subprocess.STDOUT, start_new_session=True)
-        self._state.write_text(json.dumps({"pid": process.pid, "started": _started(process.pid)}))
+            self._started = subprocess.Popen([shutil.which("airflow", path=self.env()["PATH"]) or "airflow", "standalone"],
+                                             env=self.env(), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
+                                             stderr=subprocess.STDOUT, start_new_session=True)
+        pid = self._started.pid
+        self._state.write_text(json.dumps({"pid": pid, "started": _start_time(pid)}))
 
     def running(self) -> bool:
         """Whether the process that this home's last start made is still there (and no other that got its number)."""
@@ -134,7 +136,7 @@ class LocalAirflow:
         if not self._state.exists():
             return None
         state = json.loads(self._state.read_text())
-        started = _started(state["pid"])
+        started = _start_time(state["pid"])
         return state["pid"] if started and started == state["started"] else None
 
     def processes(self) -> list[int]:
@@ -153,6 +155,8 @@ class LocalAirflow:
             deadline = time.monotonic() + timeout
             while _members(session) and time.monotonic() < deadline:
                 time.sleep(0.1)
+        if self._started:
+            self._started.wait()
         self._state.unlink()
 
     def _healthy(self) -> bool:
@@ -226,7 +230,7 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _started(pid: int) -> str | None:
+def _start_time(pid: int) -> str | None:
     """When a process started, in clock ticks since boot; None when it is gone or a zombie."""
     fields = _stat(pid)
     return fields[19] if fields and fields[0] != "Z" else None

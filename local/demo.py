@@ -42,7 +42,7 @@ from local.own_voices import describe
 from local.sample.history import create, merge_fix
 
 TURN = 240  # seconds that one turn may take
-REQUESTS_A_SECOND = 30
+REQUESTS_A_SECOND = 40
 
 
 class Demo:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ class Loop:
 
     airflow: LocalAirflow
     dags: int = 11
+    seen: dict[str, str] = field(default_factory=dict)  # run: the state that was observed last
 
     def unpause(self) -> None:
         """Wait until every DAG has been read, and let them run."""
@@ -74,15 +75,15 @@ class Loop:
         `observe` sees every run in every state that it comes to, `answer` every question that waits for a person. Raises
         TimeoutError when the loop has not come to rest within `timeout` seconds.
         """
-        seen: dict[str, str] = {}
         deadline, still = time.monotonic() + timeout, time.monotonic()
         while time.monotonic() - still < quiet:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the loop did not come to rest within {timeout:.0f} s")
             runs = self.runs()
             for run in runs:
-                if seen.get(run["dag_run_id"]) != run["state"]:
-                    seen[run["dag_run_id"]] = run["state"]
+                name = f"{run['dag_id']} {run['dag_run_id']}"
+                if self.seen.get(name) != run["state"]:
+                    self.seen[name] = run["state"]
                     still = time.monotonic()
                     if observe:
                         observe(run)

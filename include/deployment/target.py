@@ -133,7 +133,7 @@ class Target:
         haproxy.write_checked(self.folder / "haproxy.cfg", haproxy.config(self.deployment, self.runtime_socket, replicas))
         for item in replicas:
             self._write_program(item.name, self._command(item), self.folder / "versions" / item.version,
-                                self.deployment.env | {"VERSION": item.version})
+                                self.deployment.env | {"RELEASE_VERSION": item.version})
         self._write_program("haproxy", [haproxy.program(), "-db", "-f", "haproxy.cfg"], self.folder, {}, self.log)
         surplus = self.supervisor.load(["haproxy", *(item.name for item in replicas)])
         if self.haproxy.description(wait=15) != haproxy.description(self.deployment):

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.customers import write_history
 from sqlalchemy import Engine, Table, select
 
 from include.ledger.engine import connect, reading, upgrade
 from local.airflow import LocalAirflow
+from local.customers import write_history
 from local.loop import Loop
 from local.sample.history import create
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from local.customers import keep_using
 
 from include.ledger.engine import reading
 from include.ledger.tables import (
@@ -25,6 +24,7 @@ from include.ledger.tables import (
     voices,
 )
 from include.ledger.trace import trace
+from local.customers import keep_using
 from local.sample.history import merge_fault, merge_fix
 from tests.loop.stage import Stage, staged
 

@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(1)
         if path == "/slow":
             time.sleep(1)
-        self.answer(status, os.environ["VERSION"])
+        self.answer(status, os.environ["RELEASE_VERSION"])
 
     do_POST = do_GET
 

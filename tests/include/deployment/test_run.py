@@ -64,7 +64,7 @@ def test_first_release_then_upgrade_without_a_failed_request(ledger: Engine, art
     assert (first["publish"], first["status"], first["previous"]) == (["shop|1.0.0"], "succeeded", None)
     assert deploy(ledger, shop, run_of("1.0.0"), artifacts) == first
     known = json.loads(ask(port, "/environment")[1])
-    assert (known["GREETING"], known["VERSION"]) == (shop.deployment.env["GREETING"], "1.0.0")
+    assert (known["GREETING"], known["RELEASE_VERSION"]) == (shop.deployment.env["GREETING"], "1.0.0")
     assert not [name for name, value in known.items() if "AIRFLOW" in name or value == "secret"]
 
     candidate(ledger, artifacts, "1.1.0")
