@@ -59,7 +59,7 @@ def measure() -> dict[str, Any]:
 def _empty(folder: Path) -> float:
     (folder / "dags").mkdir(parents=True)
     (folder / "dags" / "loop.py").write_text(EMPTY)
-    airflow = LocalAirflow(folder / "home", free_ports(4), {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")})
+    airflow = LocalAirflow(folder / "home", free_ports(1), {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")})
     try:
         airflow.start()
         loop = Loop(airflow, dags=10)

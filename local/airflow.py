@@ -1,4 +1,4 @@
-"""An embedded Airflow: `airflow standalone` in a session of its own, with its own home, port and secrets, on 127.0.0.1.
+"""An embedded Airflow: its services in a session of their own, with their own home, port and secrets, on 127.0.0.1.
 
 `python -m local.airflow start|stop` starts it (and applies airflow_settings.yaml), or ends it with everything that it started.
 """
@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +27,10 @@ from include.product import home
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "airflow_settings.yaml"
 USER = "admin"
+# What `airflow standalone` starts, but for the servers of log files: those listen on every address, and nobody needs them here.
+SERVICES = """airflow db migrate || exit
+airflow scheduler --skip-serve-logs & airflow dag-processor & airflow triggerer --skip-serve-logs &
+exec airflow api-server"""
 
 
 class RefusedError(RuntimeError):
@@ -40,7 +43,7 @@ class RefusedError(RuntimeError):
 
 @dataclass
 class LocalAirflow:
-    """One embedded Airflow whose files lie in `home` and which listens on `port` and the two ports after it."""
+    """One embedded Airflow whose files lie in `home` and which listens on `port`."""
 
     home: Path = field(default_factory=home)
     port: int = field(default_factory=lambda: int(os.environ.get("CLOSED_LOOP_PORT", "8080")))
@@ -53,11 +56,11 @@ class LocalAirflow:
 
     @property
     def _state(self) -> Path:
-        return self.home / "airflow" / "standalone.json"
+        return self.home / "airflow" / "session.json"
 
     @property
     def log(self) -> Path:
-        return self.home / "airflow" / "standalone.log"
+        return self.home / "airflow" / "services.log"
 
     @cached_property
     def keys(self) -> dict[str, str]:
@@ -103,8 +106,6 @@ class LocalAirflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}",
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.port + 2),
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.port + 1),
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
             "AIRFLOW__TRIGGERER__DEFAULT_CAPACITY": "10",
         } | self.extra_env
@@ -122,9 +123,8 @@ class LocalAirflow:
         (folder / "passwords.json").write_text(json.dumps({USER: self.keys["password"]}) + "\n")
         (folder / "passwords.json").chmod(0o600)
         with self.log.open("ab") as log:
-            self._started = subprocess.Popen([shutil.which("airflow", path=self.env()["PATH"]) or "airflow", "standalone"],
-                                             env=self.env(), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
-                                             stderr=subprocess.STDOUT, start_new_session=True)
+            self._started = subprocess.Popen(["/bin/sh", "-c", SERVICES], env=self.env(), cwd=ROOT, stdin=subprocess.DEVNULL,
+                                             stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         pid = self._started.pid
         self._state.write_text(json.dumps({"pid": pid, "started": _start_time(pid)}))
 

@@ -61,10 +61,10 @@ class Stage:
 
     def __init__(self, folder: Path, approval: str, now: datetime | None = None) -> None:
         self.home, self.products = folder / "home", folder / "products"
-        self.port = free_ports(4)
-        self.shop = f"http://127.0.0.1:{self.port + 3}"
+        self.port = free_ports(2)
+        self.shop = f"http://127.0.0.1:{self.port + 1}"
         self.products.mkdir(parents=True)
-        (self.products / "shop.yaml").write_text(PRODUCT.format(approval=approval, port=self.port + 3))
+        (self.products / "shop.yaml").write_text(PRODUCT.format(approval=approval, port=self.port + 1))
         self.repository = create(self.home / "demo")
         self.reviews = self.home / "demo" / "shop-reviews.csv"
         write_history(self.reviews, now or datetime.now(UTC))

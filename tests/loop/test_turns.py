@@ -4,7 +4,8 @@ import json
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -142,3 +143,18 @@ class TestTheStory:
     def test_6_the_running_version_never_failed_its_own_customers(self, stage: Stage) -> None:
         counted = stage.rows(rollups, product="shop")
         assert sum(row["errors"] for row in counted if row["version"] in ("1.0.0", "1.0.1")) == 0
+
+    def test_7_nothing_listens_outside_loopback(self, stage: Stage) -> None:
+        ours = {link for pid in stage.airflow.processes() for link in sockets_of(pid)}
+        listening = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+        addresses = {fields[1].partition(":")[0] for fields in listening if fields[3] == "0A" and fields[9] in ours}
+        assert addresses == {"0100007F"}
+
+
+def sockets_of(pid: int) -> set[str]:
+    """The inodes of a process's sockets."""
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            found.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
+    return found
