@@ -59,7 +59,7 @@ def _free(port: int) -> bool:
 class Stage:
     """Everything in one folder: products, ledger, artifacts, the shop's repository, an Airflow that runs the DAGs."""
 
-    def __init__(self, folder: Path, approval: str, now: datetime | None = None) -> None:
+    def __init__(self, folder: Path, approval: str, now: datetime | None = None, secrets: str | None = None) -> None:
         self.home, self.products = folder / "home", folder / "products"
         self.port = free_ports(2)
         self.shop = f"http://127.0.0.1:{self.port + 1}"
@@ -68,6 +68,8 @@ class Stage:
         self.repository = create(self.home / "demo")
         self.reviews = self.home / "demo" / "shop-reviews.csv"
         write_history(self.reviews, now or datetime.now(UTC))
+        if secrets:
+            (self.home / "secrets.json").write_text(secrets)
         self.url = f"sqlite:///{self.home / 'ledger.db'}"
         upgrade(self.url)
         env = SETTINGS | {"CLOSED_LOOP_PRODUCTS": str(self.products)}
@@ -100,9 +102,9 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path, approval: str = "automatic", now: datetime | None = None) -> Iterator[Stage]:
-    """A stage with its Airflow up; all of its processes end with the block."""
-    stage = Stage(folder, approval, now)
+def staged(folder: Path, approval: str = "automatic", now: datetime | None = None, secrets: str | None = None) -> Iterator[Stage]:
+    """A stage with its Airflow up; all of its processes end with the block. `secrets`: another stage's secrets.json."""
+    stage = Stage(folder, approval, now, secrets)
     try:
         stage.airflow.start()
         stage.loop.unpause()
