@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 from include.errors import InputError
 from include.ledger.runs import Run
 from include.product import FileSource, Product
+from include.redaction import author_hash, excerpt, redact
 from include.voc_aggregation import features, files, store, understanding
 from include.voc_aggregation.contract import Contract
 from include.voc_aggregation.mapping import mapped, voice_id
-from include.voc_aggregation.redaction import author_hash, excerpt, redact
 from include.voc_aggregation.spool import Spool
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy import Engine
 
 from include.ledger.runs import Run
+from include.redaction import redact
 from include.voc_aggregation import store, understanding
 from include.voc_aggregation.grouping import Grouping, theme_id
 from include.voc_aggregation.intake import Intake
 from include.voc_aggregation.mapping import voice_id
-from include.voc_aggregation.redaction import redact
 from include.voc_aggregation.spool import Spool
 from include.voc_aggregation.themes import OPERATION, Theme, name_from
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.voc_aggregation.redaction import author_hash, excerpt, redact
+from include.redaction import author_hash, excerpt, redact
 from tests.conftest import SHARED
 
 PLACEHOLDER = re.compile(r"\[([a-z]+(?: [a-z]+){0,2})\]")
