@@ -177,8 +177,21 @@ class LocalAirflow:
         return token
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
-        """Call the REST API (`path` starts at /api/v2) as the admin user. Raises RefusedError for an error status."""
-        return self._request(method, f"/api/v2{path}", body, {"Authorization": f"Bearer {self._token}"})
+        """Call the REST API (`path` starts behind /api/v2) as the admin user. Raises RefusedError for an error status."""
+        return self._call(method, f"/api/v2{path}", body)
+
+    def due(self) -> bool:
+        """Whether the scheduler is about to start a run: a key has arrived on all that its DAG waits for.
+
+        Read where the web UI reads it, since the public API does not say.
+        """
+        found = self._call("GET", "/ui/partitioned_dag_runs?has_created_dag_run_id=false")
+        joins = {dag_id for dag_id, condition in (found["asset_expressions"] or {}).items() if "all" in (condition or {})}
+        return any(key["dag_id"] not in joins or key["total_received"] >= key["total_required"]
+                   for key in found["partitioned_dag_runs"])
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        return self._request(method, path, body, {"Authorization": f"Bearer {self._token}"})
 
     def _request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

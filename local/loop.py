@@ -1,5 +1,6 @@
 """Turning the loop on an embedded Airflow: start a phase, answer its questions, watch its runs until it rests."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from local.airflow import LocalAirflow, RefusedError, wait_until
 
 ACTIVE = ("queued", "running")
+LOOKS = 3  # looks in a row that find nothing, until the loop is said to rest
 Observer = Callable[[dict[str, Any]], None]
 
 
@@ -46,6 +48,12 @@ class Loop:
         found: list[dict[str, Any]] = self.airflow.api("GET", path)["task_instances"]
         return found
 
+    def log(self, task: dict[str, Any]) -> str:
+        """The log of a task instance's last try, as JSON text."""
+        path = (f"/dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'], safe='')}/taskInstances/{task['task_id']}"
+                f"/logs/{task['try_number']}?map_index={task['map_index']}&full_content=true")
+        return json.dumps(self.airflow.api("GET", path), ensure_ascii=False)
+
     def events(self) -> list[tuple[str, str]]:
         """Every asset event, oldest first, as (asset, key)."""
         found: list[dict[str, Any]] = []
@@ -68,34 +76,35 @@ class Loop:
                 f"/{task['map_index']}/hitlDetails")
         self.airflow.api("PATCH", path, {"chosen_options": [option], "params_input": {"note": note}})
 
-    def rest(self, timeout: float, observe: Observer | None = None, answer: Observer | None = None,
-             quiet: float = 4) -> list[dict[str, Any]]:
-        """Wait until nothing has run for `quiet` seconds; returns all runs.
+    def rest(self, timeout: float, observe: Observer | None = None, answer: Observer | None = None) -> list[dict[str, Any]]:
+        """Wait until nothing runs and nothing is due; returns all runs.
 
         `observe` sees every run in every state that it comes to, `answer` every question that waits for a person. Raises
         TimeoutError when the loop has not come to rest within `timeout` seconds.
         """
-        deadline, still = time.monotonic() + timeout, time.monotonic()
-        while time.monotonic() - still < quiet:
+        deadline, still = time.monotonic() + timeout, 0
+        while still < LOOKS:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the loop did not come to rest within {timeout:.0f} s")
-            runs = self.runs()
-            for run in runs:
-                name = f"{run['dag_id']} {run['dag_run_id']}"
-                if self.seen.get(name) != run["state"]:
-                    self.seen[name] = run["state"]
-                    still = time.monotonic()
-                    if observe:
-                        observe(run)
-            if any(run["state"] in ACTIVE for run in runs):
-                still = time.monotonic()
-                self._ask(answer)
             time.sleep(0.3)
+            due = self.airflow.due()  # before the runs: what is due now is a run by then
+            runs = self.runs()
+            self._observe(runs, observe)
+            busy = due or any(run["state"] in ACTIVE for run in runs)
+            still = 0 if busy else still + 1
+            if busy and answer:
+                self._answer_all(answer)
         return runs
 
-    def _ask(self, answer: Observer | None) -> None:
-        if answer is None:
-            return
+    def _observe(self, runs: list[dict[str, Any]], observe: Observer | None) -> None:
+        for run in runs:
+            name = f"{run['dag_id']} {run['dag_run_id']}"
+            if self.seen.get(name) != run["state"]:
+                self.seen[name] = run["state"]
+                if observe:
+                    observe(run)
+
+    def _answer_all(self, answer: Observer) -> None:
         for question in self.questions():
             try:
                 answer(question)

@@ -150,6 +150,18 @@ class TestTheStory:
         addresses = {fields[1].partition(":")[0] for fields in listening if fields[3] == "0A" and fields[9] in ours}
         assert addresses == {"0100007F"}
 
+    @pytest.mark.parametrize(("key", "message"), [
+        ("nosuch", "unknown product 'nosuch': no nosuch.yaml in"), ("typo", "typo.yaml:3:1: onwer: Extra inputs"),
+        ("Shop|1", "'Shop|1' is no key: expected 'product' or 'product|1.2.3'"),
+    ])
+    def test_8_wrong_input_fails_at_once_and_says_why(self, stage: Stage, key: str, message: str) -> None:
+        run_id = stage.loop.trigger("voc_aggregation", key)
+        runs = stage.loop.rest(60)
+        [run] = [run for run in runs if run["dag_run_id"] == run_id]
+        [task] = stage.loop.tasks(run)
+        assert (run["state"], task["try_number"]) == ("failed", 1)
+        assert message in stage.loop.log(task)
+
 
 def sockets_of(pid: int) -> set[str]:
     """The inodes of a process's sockets."""
