@@ -154,6 +154,27 @@ signals = Table("signals", metadata, _key("fingerprint"), _word("product"), _wor
                 _json("detail"), _word("status"), _word("release", True), _at("first_at"), _at("last_at"),
                 Index(None, "product", "status"))
 
+# Step 12: support. `status`: open, waiting (for the customer), resolved. `triage`: given, rule, model, needs_person. A ticket is
+# heard as the voice `voice_id`; texts are redacted, `author` is a keyed hash.
+tickets = Table("tickets", metadata, _key("id"), _word("product"), _word("source"), _word("external_id"), _text("subject"),
+                _text("body"), _text("answer", True), _word("language"), _word("author", True), _word("status"),
+                _word("priority"), _word("urgency"), _word("category", True), _word("area", True), _word("team", True),
+                _word("triage"), _number("confidence"), _at("created_at"), _at("updated_at"), _at("first_response_at", True),
+                _at("customer_replied_at", True), _at("agent_replied_at", True), _at("resolved_at", True), _number("csat"),
+                _number("csat_worst"), _number("csat_best"), _text("csat_comment", True), _word("voice_id"), _at("heard_at"),
+                Index(None, "product", "status"), Index(None, "product", "created_at"), Index(None, "voice_id"))
+# What happened to a ticket: created, status, routed, warned, breached, escalated. Never rewritten.
+ticket_events = Table("ticket_events", metadata, _key("ticket_id", "tickets.id"), _key("kind"),
+                      Column("at", UtcDateTime, primary_key=True), _key("what"), _json("detail"))
+# SLA clocks (first_response, next_response, resolution). `state`: running, paused, warned, breached, met, missed.
+ticket_clocks = Table("ticket_clocks", metadata, _key("ticket_id", "tickets.id"), _key("clock"),
+                      Column("started_at", UtcDateTime, primary_key=True), _word("product"), _word("priority"), _word("state"),
+                      _number("target_minutes", False), _at("due_at", True), _at("stopped_at", True), _number("used_minutes"),
+                      Index(None, "product", "state"))
+# What could be answered, and from where: `kind` is ticket, theme or story. `status`: proposed; a person sends it, or doesn't.
+suggestions = Table("suggestions", metadata, _key("ticket_id", "tickets.id"), _key("kind"), _key("source_id"), _count("rank"),
+                    _number("score", False), _text("text"), _word("status"), _at("at"))
+
 # Closing the loop. Rates are voices per 1,000 requests or per day; `effect` is after / before, with its 95 % interval.
 outcomes = Table("outcomes", metadata, _key("story_id", "stories.id"), _key("theme_id", "themes.id"), _key("release"),
                  _word("exposure"), _count("before_voices"), _number("before_exposure"), _count("after_voices"),
