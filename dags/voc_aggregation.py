@@ -14,6 +14,7 @@ from include.cycle import (
     THEMES,
     artifacts,
     author_key,
+    connection,
     ledger,
     publish,
     this_product,
@@ -29,7 +30,7 @@ def voc_aggregation() -> None:
         from include.voc_aggregation.run import aggregate
 
         publish(outlet_events[THEMES],
-                aggregate(ledger(), this_product(), this_run(), artifacts(), author_key())["publish"])
+                aggregate(ledger(), this_product(), this_run(), artifacts(), author_key(), connection)["publish"])
 
     aggregate()
 

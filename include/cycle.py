@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the functions below import these: a DAG file is read often,
     from sqlalchemy import Engine
 
     from include.artifacts import Artifacts
+    from include.connection import Connection as PlainConnection
     from include.ledger.runs import Run
     from include.product import Product
 
@@ -79,16 +80,29 @@ def this_product() -> "Product":
 
 def ledger() -> "Engine":
     """The ledger that the Airflow connection `ledger` names: sqlite (host is the file) or postgres."""
-    from sqlalchemy import URL
+    from dataclasses import replace
 
     from include.ledger.engine import connect
     from include.product import home
 
-    found = Connection.get("ledger")
+    found = connection("ledger")
     if found.conn_type == "sqlite":
-        return connect(str(URL.create("sqlite", database=str(home() / (found.host or "ledger.db")))))
-    return connect(URL.create("postgresql+psycopg", found.login, found.password, found.host, found.port, found.schema)
-                   .render_as_string(hide_password=False))
+        found = replace(found, host=str(home() / (found.host or "ledger.db")))
+    return connect(found.sql().render_as_string(hide_password=False))
+
+
+def connection(conn_id: str) -> "PlainConnection":
+    """What the Airflow connection `conn_id` holds. Raises InputError when there is none."""
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from include.connection import Connection as PlainConnection
+    from include.errors import InputError
+
+    try:
+        found = Connection.get(conn_id)
+    except AirflowNotFoundException as error:
+        raise InputError(f"there is no Airflow connection {conn_id!r}") from error
+    return PlainConnection(found.conn_type, found.host, found.port, found.login, found.password, found.schema, found.extra_dejson)
 
 
 def artifacts() -> "Artifacts":

@@ -13,53 +13,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from include.channels import KINDS, AnySource
 from include.errors import InputError
-from include.key import PRODUCT_PATTERN
+from include.part import Name, Part
 
 MAX_BYTES = 1_000_000
 SCHEMA = Path(__file__).parent / "products" / "schema.json"
 
 
-class Part(BaseModel):
-    """A part of a product file: unknown fields are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Name = Annotated[str, Field(pattern=rf"^{PRODUCT_PATTERN}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Columns(Part):
-    """Which column of a source holds what. `text` may join several columns, first ones first."""
-
-    text: str | list[str] = "text"
-    id: str | None = Field(None, description="The source's own id of a voice; without one, its content identifies it.")
-    written_at: str | None = Field(None, description="When it was written, as pandas reads it; UTC where no zone is given.")
-    author: str | None = Field(None, description="Who wrote it; stored only as a keyed hash.")
-    rating: str | None = Field(None, description="A number; `rating_scale` says what it means.")
-    language: str | None = Field(None, description="ISO 639-1 code, where the source knows it.")
-
-
-class FileSource(Part):
-    """Voices in a file: CSV, TSV, JSON Lines or Parquet."""
-
-    name: Name
-    kind: Literal["file"] = "file"
-    path: str = Field(description="Path of the file; relative paths start at CLOSED_LOOP_HOME.")
-    format: Literal["csv", "tsv", "jsonl", "parquet"]
-    encoding: str = "utf-8"
-    columns: Columns = Columns()
-    rating_scale: tuple[float, float] = Field((1, 5), description="Worst and best rating.")
-    missing_ok: bool = Field(False, description="A file that does not exist yet is an empty one.")
 
 
 class Voices(Part):
     """Where the product's customers are heard."""
 
-    sources: list[FileSource] = []
+    sources: list[AnySource] = []
     min_theme_size: int = Field(3, ge=1, description="Voices that it takes to call something a theme.")
 
 
@@ -160,7 +130,7 @@ class Product(Part):
     @model_validator(mode="after")
     def _sources_differ(self) -> "Product":
         names = [source.name for source in self.voices.sources]
-        if twice := sorted({name for name in names if names.count(name) > 1} | ({"operations"} & set(names))):
+        if twice := sorted({name for name in names if names.count(name) > 1} | ({"operations", "intake"} & set(names))):
             raise ValueError(f"voices.sources: names taken twice or reserved: {', '.join(twice)}")
         return self
 
@@ -246,8 +216,8 @@ def read_product(path: Path) -> Product:
     try:
         product = Product.model_validate(value)
     except ValidationError as error:
-        lines = [f"{path}:{_place(root, item['loc'])}: {'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}"
-                 for item in error.errors()]
+        lines = [f"{path}:{_place(root, loc)}: {'.'.join(map(str, loc)) or 'file'}: {item['msg']}"
+                 for item in error.errors() for loc in [_fields(item["loc"])]]
         raise InputError("\n".join(lines)) from error
     if product.name != path.stem:
         raise InputError(f"{path}:{_place(root, ('name',))}: name: is {product.name!r}, but the file is {path.name}")
@@ -291,6 +261,12 @@ def _plain(node: yaml.Node) -> Any:
         return int(expanded) if expanded.isdecimal() and not getattr(node, "style", None) else expanded
 
     return build(node)
+
+
+def _fields(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """`loc` as the file has it: without the kind that pydantic puts after a source's number."""
+    return tuple(step for place, step in enumerate(loc) if not (step in KINDS and loc[place - 1 : place] and
+                                                                isinstance(loc[place - 1], int)))
 
 
 def _place(node: yaml.Node | None, loc: tuple[int | str, ...]) -> str:

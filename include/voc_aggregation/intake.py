@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,13 +12,17 @@ import pandas as pd
 import scipy.sparse as sp
 from sqlalchemy import Engine
 
+from include.channels import AnySource, Channel
+from include.connection import Connections
 from include.errors import InputError
 from include.ledger.runs import Run
-from include.product import FileSource, Product
+from include.product import Product
 from include.redaction import author_hash, excerpt, redact
-from include.voc_aggregation import features, files, store, understanding
+from include.voc_aggregation import features, store, understanding
 from include.voc_aggregation.contract import Contract
 from include.voc_aggregation.mapping import mapped, voice_id
+from include.voc_aggregation.sources import opened
+from include.voc_aggregation.sources.source import Chunk
 from include.voc_aggregation.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -65,50 +70,40 @@ class Heard:
 
 
 class Listener:
-    """Listens to the file sources of one product in one run."""
+    """Listens to the sources of one product in one run."""
 
-    def __init__(self, engine: Engine, product: Product, run: Run, author_key: bytes, heard: Heard) -> None:
+    def __init__(self, engine: Engine, product: Product, run: Run, author_key: bytes, heard: Heard,
+                 connections: Connections) -> None:
         self._engine, self._product, self._run, self._key, self._heard = engine, product, run, author_key, heard
+        self._connections = connections
 
-    def listen(self, source: FileSource) -> Intake:
-        """Hear what is new in `source`. A source that can't be read says so in its `error`, and stops no other."""
+    def listen(self, source: AnySource) -> Intake:
+        """Hear what is new in `source`. A source that can't be read (further) says so in its `error`, and stops no other.
+
+        The cursor goes with what the product file says of the source: where that changes, it is read from its beginning.
+        """
         intake = Intake(source.name)
+        mapping = hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:16]
+        known = store.cursor(self._engine, self._product.name, source.name) or {}
         try:
-            cursor = self._news(source)
-            if cursor is None:
-                return intake
-            self._read(source, intake)
-            intake.cursor = cursor
+            news = opened(source, self._run.at, self._connections).news(known if known.get("mapping") == mapping else None)
+            for chunk in self._taken(news, source, intake):
+                if chunk.cursor is not None:
+                    intake.cursor = chunk.cursor | {"mapping": mapping}
         except InputError as error:
             intake.error = excerpt(str(error))
             log.warning("%s: source %s failed: %s", self._product.name, source.name, intake.error)
         log.info("%s: source %s: %s", self._product.name, source.name, intake.counts())
         return intake
 
-    def _news(self, source: FileSource) -> dict[str, Any] | None:
-        """What the source's file is now, or None where nothing is new since it was last read whole."""
-        path = files.path_of(source)
-        try:
-            state = path.stat()
-            known = store.cursor(self._engine, self._product.name, source.name) or {}
-            mapping = hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:16]
-            now = {"mapping": mapping, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
-            if now.items() <= known.items():
-                return None
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError as error:
-            if source.missing_ok:
-                return None
-            raise InputError(f"{path}: no such file") from error
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-        return None if (known.get("sha256"), known.get("mapping")) == (digest, mapping) else now | {"sha256": digest}
-
-    def _read(self, source: FileSource, intake: Intake) -> None:
+    def _taken(self, chunks: Iterator[Chunk], source: Channel, intake: Intake) -> Iterator[Chunk]:
+        """`chunks`, each after its rows were taken in."""
         contract: Contract | None = None
         stored: set[str] = set()
-        for chunk in files.chunks(source):
+        for chunk in chunks:
+            if not len(chunk.frame) and not chunk.bad:
+                yield chunk
+                continue
             voices = mapped(chunk.frame, source, self._product.name, self._run.at)
             known = store.known(self._engine, voices["id"].tolist())
             new = [not text or not (voice in known or voice in stored)  # what has no text can't be told apart by it
@@ -128,13 +123,14 @@ class Listener:
             intake.duplicates += len(voices) - len(good) - len(reasons)
             log.info("%s: source %s: %s rows read", self._product.name, source.name, f"{intake.read:,}")
             intake.evidence = contract.evidence() if contract else None
+            yield chunk
 
-    def _voices(self, rows: pd.DataFrame, source: FileSource) -> list[dict[str, Any]]:
+    def _voices(self, rows: pd.DataFrame, source: Channel) -> list[dict[str, Any]]:
         names = rows.columns.tolist()
         records = zip(*(rows[name].tolist() for name in names), strict=True)
         return [self._voice(dict(zip(names, record, strict=True)), source) for record in records]
 
-    def _voice(self, row: dict[str, Any], source: FileSource) -> dict[str, Any]:
+    def _voice(self, row: dict[str, Any], source: Channel) -> dict[str, Any]:
         text = redact(row["text"])
         rating = None if row["rating"] != row["rating"] else row["rating"]  # NaN is no rating
         feeling = understanding.sentiment(text, rating, source.rating_scale)
@@ -148,7 +144,7 @@ class Listener:
             "written_at": row["written_at"].to_pydatetime(), "heard_at": self._run.at,
         }
 
-    def _set_aside(self, chunk: files.Chunk, rest: pd.DataFrame, reasons: dict[int, str], source: FileSource) -> None:
+    def _set_aside(self, chunk: Chunk, rest: pd.DataFrame, reasons: dict[int, str], source: Channel) -> None:
         given = rest[["external_id", "date", "rating_given", "text"]].to_numpy()
         broken = [(rest["place"][row], reason, " | ".join(filter(None, given[row]))) for row, reason in reasons.items()]
         bad = [(row.place, row.reason, row.row.rstrip("\r\n")) for row in chunk.bad]

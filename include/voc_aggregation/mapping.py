@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from include.product import FileSource
+from include.channels import Channel
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _DATED = re.compile(r"\d{4}|\d{1,2}\D+\w+\D+\d{2}")  # without a day and a year pandas would fill in today's
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?")
 
 
-def mapped(frame: pd.DataFrame, source: FileSource, product: str, at: datetime) -> pd.DataFrame:
+def mapped(frame: pd.DataFrame, source: Channel, product: str, at: datetime) -> pd.DataFrame:
     """The rows of `frame` (columns of the source, and `place`) as voices to be.
 
     Columns: place, external_id, text, written_at (UTC; `at` where the row says none, NaT where it can't be read), date (as

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, update
 
 from include.artifacts import Artifacts
+from include.connection import Connections, no_connections
 from include.errors import InputError
 from include.ledger import trail
 from include.ledger.engine import upsert
@@ -24,8 +25,11 @@ from include.voc_aggregation.themes import Theme
 log = logging.getLogger(__name__)
 
 
-def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes) -> Result:
+def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
+              connections: Connections = no_connections) -> Result:
     """Listen to all sources of `product`, store what is new, and group it into themes.
+
+    `connections` gives the connections that the sources name.
 
     Returns `publish` (the product, where voices were stored), `sources` (name to read, stored, duplicates, quarantined and
     error), `voices`, `themes` (how many there are, were created, grew), and `evidence` (artifact names of the contracts'
@@ -34,17 +38,18 @@ def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
     result = result_of(engine, run)
     if result is None:
         with lease(engine, f"voices:{product.name}", run.run_id):
-            result = _aggregate(engine, product, run, artifacts, author_key)
+            result = _aggregate(engine, product, run, artifacts, author_key, connections)
     errors = [source["error"] for source in result["sources"].values() if source["error"]]
     if errors and len(errors) == len(product.voices.sources) and not result["voices"]:
         raise InputError("no source could be heard:\n" + "\n".join(errors))
     return result
 
 
-def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes) -> Result:
+def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
+               connections: Connections) -> Result:
     with Spool(["written_at", "heard_at"]) as voices, Spool(["at"]) as rows:
         heard = Heard(voices, rows)
-        listener = Listener(engine, product, run, author_key, heard)
+        listener = Listener(engine, product, run, author_key, heard, connections)
         found = [listener.listen(source) for source in product.voices.sources]
         evidence = {intake.source: artifacts.keep(json.dumps(intake.evidence, indent=1).encode(), ".json")[0]
                     for intake in found if intake.evidence}

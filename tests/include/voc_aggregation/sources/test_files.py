@@ -5,9 +5,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from include.channels import Columns, FileSource
+from include.connection import no_connections
 from include.errors import InputError
-from include.product import Columns, FileSource
-from include.voc_aggregation import files
+from include.voc_aggregation.sources import files
+from include.voc_aggregation.sources import source as base
+from include.voc_aggregation.sources.source import Chunk
 
 
 def source(path: Path, format: str = "csv", **fields: Any) -> FileSource:
@@ -15,9 +18,13 @@ def source(path: Path, format: str = "csv", **fields: Any) -> FileSource:
     return FileSource.model_validate({"name": "s", "path": str(path), "format": format, "columns": columns} | fields)
 
 
+def chunks_of(source: FileSource) -> list[Chunk]:
+    return list(files.chunks(source, files.stored(source, no_connections)))
+
+
 def read(path: Path, format: str = "csv", **fields: Any) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
     """Good rows as (place, id, text) and bad ones as (place, reason)."""
-    chunks = list(files.chunks(source(path, format, **fields)))
+    chunks = chunks_of(source(path, format, **fields))
     good = [tuple(row) for chunk in chunks for row in chunk.frame[["place", "id", "text"]].to_numpy().tolist()]
     return good, [(bad.place, bad.reason) for chunk in chunks for bad in chunk.bad]
 
@@ -99,7 +106,7 @@ def test_what_cannot_be_read_at_all_says_so(tmp_path: Path, content: bytes, form
     path = tmp_path / f"a.{format}"
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
-        list(files.chunks(source(path, format)))
+        chunks_of(source(path, format))
     assert str(path) in str(caught.value)
     assert says in str(caught.value)
 
@@ -119,7 +126,7 @@ def test_a_missing_file_an_unknown_encoding_and_a_missing_parquet_column(tmp_pat
 def test_a_chunk_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,text\n" + "".join(f"{n},{'x' * 100}\n" for n in range(50)))
-    monkeypatch.setattr(files, "CHUNK_ROWS", 20)
-    assert [len(chunk.frame) for chunk in files.chunks(source(path))] == [20, 20, 10]
-    monkeypatch.setattr(files, "CHUNK_CHARACTERS", 1000)
-    assert max(len(chunk.frame) for chunk in files.chunks(source(path))) == 10
+    monkeypatch.setattr(base, "CHUNK_ROWS", 20)
+    assert [len(chunk.frame) for chunk in chunks_of(source(path))] == [20, 20, 10]
+    monkeypatch.setattr(base, "CHUNK_CHARACTERS", 1000)
+    assert max(len(chunk.frame) for chunk in chunks_of(source(path))) == 10

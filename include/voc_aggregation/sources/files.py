@@ -1,43 +1,28 @@
 """Reading a file source chunk by chunk: the good rows as a frame, the bad ones with their place and their reason."""
 
 import csv
+import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.channels import FileSource
+from include.connection import Connections
 from include.errors import InputError
-from include.product import Columns, FileSource, home
+from include.product import home
+from include.voc_aggregation.sources import source as base
+from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, chunked, frame
+from include.voc_aggregation.sources.storage import FsspecFile, LocalFile, S3File, Stored
 
 MAX_LINE = 1_000_000  # characters; no customer writes more, and a broken export must not fill the memory
-CHUNK_ROWS = 20_000
-CHUNK_CHARACTERS = 30_000_000
 _UNDECODED = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row that can't be read: where it stands, why, and the beginning of what stands there."""
-
-    place: str
-    reason: str
-    row: str
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some rows of a source: `frame` has the source's own columns and `place`; `bad` are the rows that have no columns."""
-
-    frame: pd.DataFrame
-    bad: list[BadRow] = field(default_factory=list)
 
 
 class _Line(NamedTuple):
@@ -46,43 +31,66 @@ class _Line(NamedTuple):
     problem: str | None
 
 
-_Row = tuple[str, dict[str, Any]] | BadRow
+class FileChannel:
+    """A file as a `Source`: read whole when it changed since the last time. Appended or rewritten, known rows are duplicates."""
+
+    def __init__(self, source: FileSource, connections: Connections) -> None:
+        self._source, self._file = source, stored(source, connections)
+
+    def news(self, cursor: Cursor | None) -> Iterator[Chunk]:
+        """See `Source`."""
+        known = cursor or {}
+        try:
+            state = self._file.state()
+            if state.items() <= known.items():
+                return
+            state["sha256"] = self._digest()
+        except FileNotFoundError as error:
+            if self._source.missing_ok:
+                return
+            raise InputError(f"{self._file}: no such file") from error
+        except OSError as error:
+            raise InputError(f"{self._file}: cannot be read: {error.strerror or error}") from error
+        if state["sha256"] != known.get("sha256"):
+            yield from chunks(self._source, self._file)
+            yield Chunk(frame([], self._source.columns.names()), cursor=state)
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        with self._file.open() as file:
+            while part := file.read(1 << 20):
+                digest.update(part)
+        return digest.hexdigest()
 
 
-def path_of(source: FileSource) -> Path:
-    """The file of `source`; a relative path starts at CLOSED_LOOP_HOME."""
-    return home() / source.path
+def stored(source: FileSource, connections: Connections) -> Stored:
+    """Where the file of `source` lies; a relative path starts at CLOSED_LOOP_HOME."""
+    if source.path.startswith("s3://"):
+        return S3File(source.path, connections(source.connection) if source.connection else None)
+    return FsspecFile(source.path) if "://" in source.path else LocalFile(home() / source.path)
 
 
-def wanted(columns: Columns) -> list[str]:
-    """The names of the source's columns that the mapping asks for, each once."""
-    text = [columns.text] if isinstance(columns.text, str) else columns.text
-    rest = [columns.id, columns.written_at, columns.author, columns.rating, columns.language]
-    return list(dict.fromkeys([*text, *(name for name in rest if name)]))
-
-
-def chunks(source: FileSource) -> Iterator[Chunk]:
+def chunks(source: FileSource, file: Stored) -> Iterator[Chunk]:
     """The rows of `source`, in the file's order, at most CHUNK_ROWS at a time.
 
     Raises InputError where the file as a whole can't be read: missing, not of its format, a column missing, a wrong encoding.
     """
-    path = path_of(source)
     try:
         if source.format == "parquet":
-            yield from _parquet(source, path)
+            yield from _parquet(source, file)
         else:
-            yield from _text(source, path)
+            yield from _text(source, file)
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be read as {source.format}: {reason}") from error
+        raise InputError(f"{file}: cannot be read as {source.format}: {reason}") from error
 
 
-def _text(source: FileSource, path: Path) -> Iterator[Chunk]:
+def _text(source: FileSource, path: Stored) -> Iterator[Chunk]:
     with _opened(source, path) as file:
         lines = _Lines(file, source.encoding)
         rows = _json_rows(lines) if source.format == "jsonl" else _delimited_rows(lines, source, path)
         first = True
-        for chunk in _chunked(rows, wanted(source.columns)):
+        for chunk in chunked(rows, source.columns.names()):
             if first:
                 _check_first(chunk, source, path)
             first = False
@@ -90,10 +98,10 @@ def _text(source: FileSource, path: Path) -> Iterator[Chunk]:
 
 
 @contextmanager
-def _opened(source: FileSource, path: Path) -> Iterator[TextIO]:
+def _opened(source: FileSource, path: Stored) -> Iterator[TextIO]:
     encoding = "utf-8-sig" if source.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else source.encoding
     try:
-        with path.open("rb") as raw, io.TextIOWrapper(raw, encoding, errors="surrogateescape") as file:
+        with path.open() as raw, io.TextIOWrapper(raw, encoding, errors="surrogateescape") as file:
             yield file
     except LookupError as error:
         raise InputError(f"{path}: encoding {source.encoding!r} is unknown") from error
@@ -101,12 +109,12 @@ def _opened(source: FileSource, path: Path) -> Iterator[TextIO]:
         raise InputError(f"{path}: is not {source.encoding}: {error}") from error
 
 
-def _check_first(chunk: Chunk, source: FileSource, path: Path) -> None:
+def _check_first(chunk: Chunk, source: FileSource, path: Stored) -> None:
     undecoded = [bad for bad in chunk.bad if bad.reason.startswith("not valid")]
     if len(undecoded) * 2 > len(chunk.frame) + len(chunk.bad):
         raise InputError(f"{path}: {undecoded[0].place}: most rows are not {source.encoding}; set the source's `encoding`")
     if source.format == "jsonl" and len(chunk.frame):
-        for name in wanted(source.columns):
+        for name in source.columns.names():
             if chunk.frame[name].isna().all():
                 raise InputError(f"{path}: no field {name!r} in the first {len(chunk.frame)} rows")
 
@@ -139,7 +147,7 @@ class _Lines:
             pass
 
 
-def _delimited_rows(lines: _Lines, source: FileSource, path: Path) -> Iterator[_Row]:
+def _delimited_rows(lines: _Lines, source: FileSource, path: Stored) -> Iterator[Row]:
     delimiter = "," if source.format == "csv" else "\t"
     header = lines.next()
     if header is None:
@@ -148,9 +156,9 @@ def _delimited_rows(lines: _Lines, source: FileSource, path: Path) -> Iterator[_
     if '"' in header.text:
         lines.push_back([header])
         names = [name.strip() for name in _quoted(lines, delimiter, None)[1] or names]
-    if missing := [name for name in wanted(source.columns) if name not in names]:
+    if missing := [name for name in source.columns.names() if name not in names]:
         raise InputError(f"{path}: line 1: no column {', '.join(map(repr, missing))}; there are {', '.join(names)[:300]}")
-    places = {name: names.index(name) for name in wanted(source.columns)}
+    places = {name: names.index(name) for name in source.columns.names()}
     while (line := lines.next()) is not None:
         if not line.text.strip("\r\n"):
             continue
@@ -198,7 +206,7 @@ def _quoted(lines: _Lines, delimiter: str, width: int | None) -> tuple[_Line, li
     return taken[0], fields, problem
 
 
-def _json_rows(lines: _Lines) -> Iterator[_Row]:
+def _json_rows(lines: _Lines) -> Iterator[Row]:
     while (line := lines.next()) is not None:
         if not line.text.strip():
             continue
@@ -213,38 +221,15 @@ def _json_rows(lines: _Lines) -> Iterator[_Row]:
         yield BadRow(place, reason, line.text) if reason else (place, value or {})
 
 
-def _chunked(rows: Iterable[_Row], names: list[str]) -> Iterator[Chunk]:
-    good: list[list[Any]] = []
-    bad: list[BadRow] = []
-    size = 0
-    for row in rows:
-        if isinstance(row, BadRow):
-            bad.append(BadRow(row.place, row.reason, row.row[:10_000]))
-            size += len(bad[-1].row)
-        else:
-            values = [row[1].get(name) for name in names]
-            good.append([row[0], *values])
-            size += sum(len(value) for value in values if isinstance(value, str))
-        if len(good) + len(bad) >= CHUNK_ROWS or size > CHUNK_CHARACTERS:
-            yield Chunk(_frame(good, names), bad)
-            good, bad, size = [], [], 0
-    if good or bad:
-        yield Chunk(_frame(good, names), bad)
-
-
-def _frame(rows: list[list[Any]], names: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["place", *names], dtype=object)
-
-
-def _parquet(source: FileSource, path: Path) -> Iterator[Chunk]:
-    names = wanted(source.columns)
-    with pq.ParquetFile(path) as file:
+def _parquet(source: FileSource, path: Stored) -> Iterator[Chunk]:
+    names = source.columns.names()
+    with path.open() as raw, pq.ParquetFile(raw) as file:
         there = file.schema_arrow.names
         if missing := [name for name in names if name not in there]:
             raise InputError(f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(there)[:300]}")
         start = 1
-        for batch in file.iter_batches(CHUNK_ROWS, columns=names):
-            frame = pd.DataFrame({name: pd.Series(batch[name].to_pylist(), dtype=object) for name in names})
-            frame.insert(0, "place", [f"row {number}" for number in range(start, start + len(frame))])
-            start += len(frame)
-            yield Chunk(frame)
+        for batch in file.iter_batches(base.CHUNK_ROWS, columns=names):
+            rows = pd.DataFrame({name: pd.Series(batch[name].to_pylist(), dtype=object) for name in names})
+            rows.insert(0, "place", [f"row {number}" for number in range(start, start + len(rows))])
+            start += len(rows)
+            yield Chunk(rows)

@@ -1,0 +1,20 @@
+"""The channels: one module for each kind of source, each keeping the promises of `source.Source`."""
+
+from datetime import datetime
+
+from include.channels import AnySource, FileSource, SqlSource
+from include.connection import Connections
+from include.voc_aggregation.sources.source import Source
+
+
+def opened(source: AnySource, at: datetime, connections: Connections) -> Source:
+    """The channel that a product file's `source` describes; `at` is the run's own time. Raises InputError."""
+    match source:
+        case FileSource():
+            from include.voc_aggregation.sources.files import FileChannel
+
+            return FileChannel(source, connections)
+        case SqlSource():
+            from include.voc_aggregation.sources.sql import SqlChannel
+
+            return SqlChannel(source, connections)

@@ -1,0 +1,75 @@
+"""The Protocol of a source, and what every source hands over: chunks of rows, good and bad."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pandas as pd
+
+CHUNK_ROWS = 20_000
+CHUNK_CHARACTERS = 30_000_000
+Cursor = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that can't be read: where it stands, why, and the beginning of what stands there."""
+
+    place: str
+    reason: str
+    row: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a source: `frame` has the source's own columns and `place`; `bad` are the rows that have no columns.
+
+    `cursor` is what the source wants to be told next time, once this chunk and all before it are stored; None where it must
+    read them again.
+    """
+
+    frame: pd.DataFrame
+    bad: list[BadRow] = field(default_factory=list)
+    cursor: Cursor | None = None
+
+
+Row = tuple[str, dict[str, Any]] | BadRow
+
+
+class Source(Protocol):
+    """One channel in one run.
+
+    `news` yields what is new since `cursor` (None: everything), in the source's order, in chunks that fit into memory. Reading
+    is at least once: the same row may come again, and its natural key makes that storing happens exactly once. The cursor is
+    kept in the ledger in the very transaction that stores the rows, which is why it is not kept in Airflow's state store.
+
+    A row that can't be used is a `BadRow` with its place. Where the source as a whole can't be read, or no further, `news`
+    raises InputError naming what and where; the chunks before it count.
+    """
+
+    def news(self, cursor: Cursor | None) -> Iterator[Chunk]: ...
+
+
+def frame(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pd.DataFrame:
+    """Rows of (place, *values) with the columns `place` and `names`."""
+    return pd.DataFrame(rows, columns=["place", *names], dtype=object)
+
+
+def chunked(rows: Iterable[Row], names: Sequence[str]) -> Iterator[Chunk]:
+    """`rows` in chunks of at most CHUNK_ROWS rows or about CHUNK_CHARACTERS characters, with the columns `names`."""
+    good: list[list[Any]] = []
+    bad: list[BadRow] = []
+    size = 0
+    for row in rows:
+        if isinstance(row, BadRow):
+            bad.append(BadRow(row.place, row.reason, row.row[:10_000]))
+            size += len(bad[-1].row)
+        else:
+            values = [row[1].get(name) for name in names]
+            good.append([row[0], *values])
+            size += sum(len(value) for value in values if isinstance(value, str))
+        if len(good) + len(bad) >= CHUNK_ROWS or size > CHUNK_CHARACTERS:
+            yield Chunk(frame(good, names), bad)
+            good, bad, size = [], [], 0
+    if good or bad:
+        yield Chunk(frame(good, names), bad)
