@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("dag_parse", "loop_turn", "voices")
+NAMES = ("dag_parse", "loop_turn", "voices", "support")
 RESULTS = Path(".bench/results.json")
 
 
@@ -16,9 +16,10 @@ def main(wanted: list[str]) -> None:
         sys.exit(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
     results = {row["name"]: row for row in (json.loads(RESULTS.read_text()) if RESULTS.exists() else [])}
     for name in wanted or NAMES:
-        row: dict[str, Any] = importlib.import_module(f"bench.{name}").measure()
-        results[name] = row
-        print(json.dumps(row, ensure_ascii=False), flush=True)
+        measured: dict[str, Any] | list[dict[str, Any]] = importlib.import_module(f"bench.{name}").measure()
+        for row in measured if isinstance(measured, list) else [measured]:
+            results[row["name"]] = row
+            print(json.dumps(row, ensure_ascii=False), flush=True)
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(list(results.values()), indent=1, ensure_ascii=False) + "\n")
 

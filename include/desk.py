@@ -1,0 +1,139 @@
+"""What a product file may say about its support desk: where its tickets are, who answers them, and how soon."""
+
+from datetime import date
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import Field, field_validator, model_validator
+
+from include.part import Name, Part
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Priority = Literal["urgent", "high", "normal", "low"]
+OpenFrom = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+Target = Annotated[float, Field(gt=0)]
+
+
+class TicketColumns(Part):
+    """Which column of a source holds what of a ticket. Times are read as pandas reads them; UTC where no zone is given."""
+
+    id: str = "id"
+    subject: str = "subject"
+    body: str | None = "body"
+    created: str = "created"
+    requester: str | None = Field(None, description="Who asks; stored only as a keyed hash.")
+    updated: str | None = Field(None, description="The ticket's last change.")
+    status: str | None = Field(None, description="`statuses` says what its values mean; without one, `resolved_at` tells.")
+    priority: str | None = Field(None, description="urgent, high, normal or low, or another desk's word for them.")
+    category: str | None = Field(None, description="The category that a person gave it: triage learns from these.")
+    team: str | None = Field(None, description="The team that has it, where the source knows.")
+    language: str | None = Field(None, description="ISO 639-1 code, where the source knows it.")
+    first_response_at: str | None = None
+    customer_replied_at: str | None = Field(None, description="The customer's last message.")
+    agent_replied_at: str | None = Field(None, description="The team's last message.")
+    resolved_at: str | None = None
+    answer: str | None = Field(None, description="What the team answered; suggestions are made of it.")
+    csat: str | None = Field(None, description="How content the customer was, a number on `csat_scale`.")
+    csat_comment: str | None = None
+
+
+class TicketSource(Part):
+    """Tickets in a file: CSV, TSV, JSON Lines or Parquet, as a desk exports them."""
+
+    name: Name
+    kind: Literal["file"] = "file"
+    path: str = Field(description="Path of the file; relative paths start at CLOSED_LOOP_HOME.")
+    format: Literal["csv", "tsv", "jsonl", "parquet"]
+    encoding: str = "utf-8"
+    columns: TicketColumns = TicketColumns()
+    csat_scale: tuple[float, float] = Field((1, 5), description="Worst and best CSAT.")
+    missing_ok: bool = Field(False, description="A file that does not exist yet is an empty one.")
+
+
+class Statuses(Part):
+    """What a source's statuses mean; all others are open."""
+
+    waiting: list[str] = Field(["pending", "waiting", "waiting for customer", "on-hold", "고객 대기", "회신 대기", "보류"],
+                               description="The customer has to answer: clocks pause.")
+    resolved: list[str] = Field(["solved", "resolved", "closed", "done", "merged", "해결", "완료", "종료"])
+
+
+class Route(Part):
+    """Tickets of this category, area and language belong to `team`. What isn't said matches all; the first match counts."""
+
+    team: str
+    category: str | None = None
+    area: str | None = None
+    language: str | None = None
+
+
+class OpeningHours(Part):
+    """When the desk is there, in its own time zone."""
+
+    zone: str = Field("UTC", description="IANA time zone, such as Asia/Seoul.")
+    week: dict[Day, OpenFrom] = Field({"mon": "09:00-18:00", "tue": "09:00-18:00", "wed": "09:00-18:00", "thu": "09:00-18:00",
+                                       "fri": "09:00-18:00"}, description="Days left out are closed; 00:00-24:00 is all day.")
+    holidays: list[Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]] = Field(
+        [], description="Countries (or regions, as DE-BY) whose public holidays are closed.")
+    closed: list[date] = Field([], description="Further days on which nobody is there.")
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"there is no time zone {zone!r}")
+        return zone
+
+    @field_validator("week")
+    @classmethod
+    def _opens_before_it_closes(cls, week: dict[Day, str]) -> dict[Day, str]:
+        if wrong := [day for day, hours in week.items() if hours[:5] >= hours[6:]]:
+            raise ValueError(f"closes before it opens: {', '.join(wrong)}")
+        return week
+
+
+class Promise(Part):
+    """How many business hours each answer may take."""
+
+    first_response_hours: Target | None = None
+    next_response_hours: Target | None = None
+    resolution_hours: Target | None = None
+
+
+class Spikes(Part):
+    """When more tickets than usual are a signal."""
+
+    window_days: int = Field(7, ge=1)
+    windows_before: int = Field(8, ge=2, description="Windows before the last one that say what is usual.")
+    false_alarms: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.001, description="The share of looks that raise a false alarm, where tickets come as a Poisson process.")
+
+
+class Support(Part):
+    """The support desk."""
+
+    sources: list[TicketSource] = Field([], description="Where the tickets are.")
+    statuses: Statuses = Statuses()
+    categories: dict[str, list[str]] = Field({}, description="Words of each category, besides those that are built in.")
+    areas: dict[str, list[str]] = Field({}, description="Words of each area of the product.")
+    accuracy: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.95, description="How often a learned category must be right; what is less sure goes to a person.")
+    routes: list[Route] = Field([], description="Which team owns which tickets; the product's owner has the rest.")
+    hours: OpeningHours = OpeningHours()
+    sla: dict[Priority, Promise] = Field({}, description="What is promised for each priority.")
+    warn_at: Annotated[float, Field(gt=0, lt=1)] = Field(0.75, description="The share of a target after which a clock warns.")
+    escalate_to: str | None = Field(None, description="The team that hears of warnings and breaches.")
+    spikes: Spikes = Spikes()
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> "Support":
+        names = [source.name for source in self.sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"sources: names taken twice: {', '.join(twice)}")
+        return self
+
+
+def minutes(clock: str) -> int:
+    """`09:30` as minutes of the day."""
+    hours, _, rest = clock.partition(":")
+    return int(hours) * 60 + int(rest)
