@@ -25,7 +25,7 @@ BACKGROUND = 20  # voices about nothing in particular that are thought to be the
 _LOOKED_AT = 1200  # characters: what a long report is about stands at its beginning
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[가-힣]+")
 _PLACEHOLDER = re.compile(r"\[[a-z ]+\]")
-_STOP = words(
+STOP = words(
     "a an the and or but if then than that this these those it its it's i i'm i've i'll i'd me my mine we us our ours you "
     "your yours he she him her his they them their is am are was were be been being do does did done have has had having "
     "will would can could should shall may might must not no nor don't doesn't didn't can't won't isn't wasn't aren't "
@@ -53,7 +53,7 @@ def _columns(word: str) -> tuple[int, ...]:
     """The columns of one word: an English stem; for Korean the stem, and its two- and three-letter parts."""
     if word[0] <= "z":
         concept = concepts.of_english_word(word)
-        own = () if word in _STOP or len(word) < 2 else (_hash(stem(word)),)
+        own = () if word in STOP or len(word) < 2 else (_hash(stem(word)),)
         return own if concept is None else (*own, concept_column(concept))
     root = _ENDINGS.sub("", word) if len(word) > 2 else word
     root = root if len(root) > 1 else word
@@ -102,7 +102,7 @@ def columns(text: str) -> list[int]:
             last = ""
             continue
         english = True
-        if word not in _STOP:
+        if word not in STOP:
             if last:
                 found.append(_hash(f"{last} {stem(word)}"))
             last = stem(word)
