@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("dag_parse", "loop_turn", "voices", "support")
+NAMES = ("dag_parse", "loop_turn", "voices", "duplicates", "support")
 RESULTS = Path(".bench/results.json")
 
 
