@@ -1,12 +1,13 @@
 """What a product file may say about its support desk: where its tickets are, who answers them, and how soon."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from include.part import Name, Part
+from include.channels import Columns, FileSource, SqlSource
+from include.part import Part
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Priority = Literal["urgent", "high", "normal", "low"]
@@ -14,40 +15,56 @@ OpenFrom = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-
 Target = Annotated[float, Field(gt=0)]
 
 
-class TicketColumns(Part):
-    """Which column of a source holds what of a ticket. Times are read as pandas reads them; UTC where no zone is given."""
+class TicketColumns(Columns):
+    """Which column of a source holds what of a ticket: its text is subject and body, its rating how content the customer was."""
 
-    id: str = "id"
-    subject: str = "subject"
-    body: str | None = "body"
-    created: str = "created"
-    requester: str | None = Field(None, description="Who asks; stored only as a keyed hash.")
-    updated: str | None = Field(None, description="The ticket's last change.")
+    text: str | list[str] = Field(["subject", "body"], description="The first is the subject, all others the body.")
+    id: str | None = "id"
+    written_at: str | None = Field("created_at", description="When the ticket was made; UTC where no zone is given.")
+    rating: str | None = Field(None, description="CSAT, a number on `rating_scale`.")
+    rating_comment: str | None = Field(None, description="What the customer wrote with it.")
+    updated_at: str | None = Field(None, description="The ticket's last change.")
     status: str | None = Field(None, description="`statuses` says what its values mean; without one, `resolved_at` tells.")
     priority: str | None = Field(None, description="urgent, high, normal or low, or another desk's word for them.")
     category: str | None = Field(None, description="The category that a person gave it: triage learns from these.")
     team: str | None = Field(None, description="The team that has it, where the source knows.")
-    language: str | None = Field(None, description="ISO 639-1 code, where the source knows it.")
     first_response_at: str | None = None
     customer_replied_at: str | None = Field(None, description="The customer's last message.")
     agent_replied_at: str | None = Field(None, description="The team's last message.")
     resolved_at: str | None = None
     answer: str | None = Field(None, description="What the team answered; suggestions are made of it.")
-    csat: str | None = Field(None, description="How content the customer was, a number on `csat_scale`.")
-    csat_comment: str | None = None
+
+    def names(self) -> list[str]:
+        """The columns that are asked for, each once."""
+        more = (self.rating_comment, self.updated_at, self.status, self.priority, self.category, self.team,
+                self.first_response_at, self.customer_replied_at, self.agent_replied_at, self.resolved_at, self.answer)
+        return list(dict.fromkeys([*super().names(), *(name for name in more if name)]))
+
+    @model_validator(mode="after")
+    def _is_known_again(self) -> "TicketColumns":
+        if self.id is None or self.written_at is None:
+            raise ValueError("a ticket needs `id` and `written_at`")
+        return self
 
 
-class TicketSource(Part):
-    """Tickets in a file: CSV, TSV, JSON Lines or Parquet, as a desk exports them."""
+class TicketFile(FileSource):
+    """Tickets in a file, as a desk exports them."""
 
-    name: Name
-    kind: Literal["file"] = "file"
-    path: str = Field(description="Path of the file; relative paths start at CLOSED_LOOP_HOME.")
-    format: Literal["csv", "tsv", "jsonl", "parquet"]
-    encoding: str = "utf-8"
     columns: TicketColumns = TicketColumns()
-    csat_scale: tuple[float, float] = Field((1, 5), description="Worst and best CSAT.")
-    missing_ok: bool = Field(False, description="A file that does not exist yet is an empty one.")
+
+
+class TicketQuery(SqlSource):
+    """Tickets that a query finds in the desk's database."""
+
+    columns: TicketColumns = TicketColumns()
+
+
+def _kind(value: Any) -> str:
+    found = value.get("kind", "file") if isinstance(value, dict) else getattr(value, "kind", "file")
+    return str(found)
+
+
+TicketSource = Annotated[Annotated[TicketFile, Tag("file")] | Annotated[TicketQuery, Tag("sql")], Discriminator(_kind)]
 
 
 class Statuses(Part):
@@ -76,6 +93,18 @@ class OpeningHours(Part):
     holidays: list[Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]] = Field(
         [], description="Countries (or regions, as DE-BY) whose public holidays are closed.")
     closed: list[date] = Field([], description="Further days on which nobody is there.")
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_countries(cls, countries: list[str]) -> list[str]:
+        from holidays import list_supported_countries  # a quarter of a second, and only few desks need it here
+
+        supported = list_supported_countries(include_aliases=False)
+        for country in countries:
+            code, _, region = country.partition("-")
+            if code not in supported or (region and region not in supported[code]):
+                raise ValueError(f"no holidays are known of {country!r}")
+        return countries
 
     @field_validator("zone")
     @classmethod

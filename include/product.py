@@ -16,6 +16,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from include.channels import KINDS, AnySource
+from include.desk import Support
 from include.errors import InputError
 from include.part import Name, Part
 
@@ -126,6 +127,7 @@ class Product(Part):
     deployment: Deployment | None = None
     slo: str | None = Field(None, description="Path of an OpenSLO YAML file; relative paths start at the product file.")
     outcome: Outcome = Outcome()
+    support: Support | None = None
 
     @model_validator(mode="after")
     def _sources_differ(self) -> "Product":

@@ -50,13 +50,6 @@ def _holidays(country: str, year: int) -> frozenset[date]:
     return frozenset(holidays.country_holidays(code, subdiv=region or None, years=year))
 
 
-def known_country(country: str) -> bool:
-    """Whether holidays of `country` (ISO 3166-1 alpha-2, or with its region as in DE-BY) are known."""
-    code, _, region = country.partition("-")
-    supported = holidays.list_supported_countries(include_aliases=False)
-    return code in supported and (not region or region in supported[code])
-
-
 def _spans(hours: Hours, start: datetime) -> Iterator[Span]:
     """The desk's hours from `start` on, in UTC and in order."""
     day = start.astimezone(hours.zone).date() - timedelta(days=1)
