@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+import yaml
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from include.part import Name, Part
 
@@ -75,12 +76,105 @@ class SqlSource(Channel):
         return self
 
 
+class Auth(Part):
+    """The credentials of an HTTP source: the password (and login) of an Airflow connection."""
+
+    connection: str
+    by: Literal["bearer", "basic", "header"] = "bearer"
+    header: str = Field("Authorization", pattern=r"^[A-Za-z0-9-]+$", description="For `header`: which one bears the password.")
+    prefix: str = Field("", description="For `header`: what stands before the password.")
+
+
+class Pages(Part):
+    """How one page of an API leads to the next."""
+
+    by: Literal["none", "page", "cursor", "link"] = "none"
+    parameter: str = Field("page", description="Query parameter of the page number, or of the cursor.")
+    first: int = Field(1, description="The first page's number.")
+    next: str | None = Field(None, description="For `cursor`: JMESPath of the next cursor, or of the next page's URL.")
+    until: str | None = Field(None, description="For `cursor`: JMESPath of what is true on the last page.")
+    most: int = Field(1000, ge=1, description="Pages read in one run.")
+
+    @model_validator(mode="after")
+    def _next_is_told(self) -> "Pages":
+        if self.by == "cursor" and not self.next:
+            raise ValueError("pages by cursor need `next`")
+        return self
+
+
+class HttpSince(Part):
+    """How an API is asked for news only: a query parameter with the highest `field` so far."""
+
+    parameter: str
+    field: str = Field(description="JMESPath within a record: the time (or number) of its last change.")
+    start: str | None = Field(None, description="The first time; without one, the first time asks for all.")
+    send: Literal["as_given", "epoch"] = "as_given"
+    template: str = Field("{since}", description="What the parameter says, for search languages.")
+    lag_seconds: int = Field(0, ge=0, description="Ask again for the last seconds: some APIs show news late.")
+    ascending: bool = Field(False, description="The oldest change comes first, so what was read before a failure stays read.")
+
+
+class HttpSource(Channel):
+    """Voices of an HTTP API that answers JSON. A `preset` fills in what isn't given here."""
+
+    kind: Literal["http"]
+    preset: str | None = Field(None, description="One of those in include/channels.yaml.")
+    url: str = Field(pattern=r"^https?://[^\s@]+$")
+    records: str = Field("@", description="JMESPath of the list of records in an answer.")
+    parameters: dict[str, str | int | float | bool] = Field({}, description="Query parameters of each request.")
+    headers: dict[str, str] = {}
+    auth: Auth | None = None
+    pages: Pages = Pages()
+    since: HttpSince | None = None
+    allow_hosts: list[Host] = Field([], description="Hosts that may have a private or loopback address.")
+    timeout_seconds: float = Field(30, gt=0, description="How long to wait for a connection and for each part of an answer.")
+    total_seconds: float = Field(900, gt=0, description="How long the source may take in one run, waiting included.")
+    max_bytes: int = Field(20_000_000, ge=1, description="The largest answer.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not (name := given.get("preset")):
+            return given
+        presets: dict[str, Any] = yaml.load(PRESETS.read_bytes(), Loader=yaml.CSafeLoader)
+        if not isinstance(name, str) or name not in presets:
+            raise ValueError(f"there is no preset {name!r}, but {', '.join(presets)}")
+        return _over(given, presets[name])
+
+    @field_validator("records", "columns", "pages", "since")
+    @classmethod
+    def _expressions(cls, value: Any) -> Any:
+        import jmespath
+
+        if isinstance(value, Columns):
+            expressions = value.names()
+        elif isinstance(value, Pages):
+            expressions = [found for found in (value.next, value.until) if found]
+        elif isinstance(value, HttpSince):
+            expressions = [value.field]
+        else:
+            expressions = [value] if value else []
+        for expression in expressions:
+            try:
+                jmespath.compile(expression)
+            except jmespath.exceptions.JMESPathError as error:
+                raise ValueError(f"{expression!r} is no JMESPath: {str(error).splitlines()[0]}") from error
+        return value
+
+
+def _over(given: Any, preset: Any) -> Any:
+    """`given` with what only `preset` says; mappings are laid over one another."""
+    if not isinstance(given, dict) or not isinstance(preset, dict):
+        return given
+    return preset | {name: _over(value, preset[name]) if name in preset else value for name, value in given.items()}
+
+
 def _kind(value: Any) -> str:
     found = value.get("kind", "file") if isinstance(value, dict) else getattr(value, "kind", "file")
     return str(found)
 
 
 AnySource = Annotated[
-    Annotated[FileSource, Tag("file")] | Annotated[SqlSource, Tag("sql")],
+    Annotated[FileSource, Tag("file")] | Annotated[SqlSource, Tag("sql")] | Annotated[HttpSource, Tag("http")],
     Discriminator(_kind)]
-KINDS = ("file", "sql")
+KINDS = ("file", "sql", "http")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from include.channels import AnySource, FileSource, SqlSource
+from include.channels import AnySource, FileSource, HttpSource, SqlSource
 from include.connection import Connections
 from include.voc_aggregation.sources.source import Source
 
@@ -18,3 +18,7 @@ def opened(source: AnySource, at: datetime, connections: Connections) -> Source:
             from include.voc_aggregation.sources.sql import SqlChannel
 
             return SqlChannel(source, connections)
+        case HttpSource():
+            from include.voc_aggregation.sources.http import HttpChannel
+
+            return HttpChannel(source, at, connections)
