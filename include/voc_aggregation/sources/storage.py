@@ -7,6 +7,7 @@ import fsspec
 from pyarrow import fs
 
 from include.connection import Connection
+from include.errors import InputError
 
 State = dict[str, Any]
 
@@ -71,7 +72,10 @@ class FsspecFile:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._fs, self._path = fsspec.core.url_to_fs(url)
+        try:
+            self._fs, self._path = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:  # a protocol that nobody knows, or whose package isn't installed
+            raise InputError(f"{url}: cannot be reached: {error}") from error
 
     def state(self) -> State:
         found = self._fs.info(self._path)
