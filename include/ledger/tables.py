@@ -88,15 +88,23 @@ cursors = Table("cursors", metadata, _key("name"), _json("value"))
 events = Table("events", metadata, _key("id"), _word("product"), _word("type"), _word("subject"), _at("at"), _json("body"),
                Index(None, "product", "at"))
 
-# Step 1: voices. `origin` is customer or operation; `author` a keyed hash; `text` is redacted; sentiment from -1 to 1.
+# Step 1: voices. `origin` is customer or operation; `author` a keyed hash; `text` is redacted; sentiment from -1 to 1. An erased
+# voice stays as a tombstone without text and author, so that it still counts and doesn't come back.
 voices = Table("voices", metadata, _key("id"), _word("product"), _word("source"), _word("origin"), _word("external_id", True),
                _text("text"), _word("language"), _word("kind"), _number("sentiment"), _number("rating"), _word("author", True),
-               _at("written_at"), _at("heard_at"), Index(None, "product", "written_at"))
+               _at("written_at"), _at("heard_at"), _at("erased_at", True), _word("erasure", True),
+               Index(None, "product", "written_at"))
 quarantine = Table("quarantine", metadata, _key("id"), _word("product"), _word("source"), _word("place"), _text("reason"),
-                   _text("row"), _at("at"), Index(None, "product", "source"))
+                   _text("row"), _at("at"), _word("author", True), _at("erased_at", True), Index(None, "product", "source"))
 # Per run and source: read = stored + duplicates + quarantined.
 intakes = Table("intakes", metadata, _key("run_id"), _key("product"), _key("source"), _count("read"), _count("stored"),
                 _count("duplicates"), _count("quarantined"), _text("error", True), _at("at"))
+# How to reach an author who agreed to it; `handle` is encrypted, and gone once the consent is withdrawn.
+contacts = Table("contacts", metadata, _key("product"), _key("author"), _key("channel"), _text("handle", True),
+                 _word("source"), _at("given_at"), _at("withdrawn_at", True))
+# What was erased and who asked, without saying whose it was. `kind`: author, retention; `rows` counts by table.
+erasures = Table("erasures", metadata, _key("id"), _word("product"), _word("kind"), _word("asked_by"), _at("at"), _json("rows"),
+                 Index(None, "product", "at"))
 # `status`: open, planned, resolved, reopened, merged. `state` is what the grouping needs to know a theme again.
 themes = Table("themes", metadata, _key("id"), _word("product"), _text("name"), _word("language"), _word("kind"),
                _word("status"), _word("merged_into", True), _count("size"), _number("per_week"), _number("trend"),

@@ -10,6 +10,28 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table('contacts',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('author', sa.String(length=255), nullable=False),
+    sa.Column('channel', sa.String(length=255), nullable=False),
+    sa.Column('handle', sa.Text(), nullable=True),
+    sa.Column('source', sa.String(length=255), nullable=False),
+    sa.Column('given_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('withdrawn_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('product', 'author', 'channel', name=op.f('pk_contacts'))
+    )
+    op.create_table('erasures',
+    sa.Column('id', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('kind', sa.String(length=255), nullable=False),
+    sa.Column('asked_by', sa.String(length=255), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('rows', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_erasures'))
+    )
+    with op.batch_alter_table('erasures', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_erasures_product_at'), ['product', 'at'], unique=False)
+
     op.create_table('tickets',
     sa.Column('id', sa.String(length=255), nullable=False),
     sa.Column('product', sa.String(length=255), nullable=False),
@@ -85,9 +107,25 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['ticket_id'], ['tickets.id'], name=op.f('fk_ticket_events_ticket_id')),
     sa.PrimaryKeyConstraint('ticket_id', 'kind', 'at', 'what', name=op.f('pk_ticket_events'))
     )
+    with op.batch_alter_table('quarantine', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('author', sa.String(length=255), nullable=True))
+        batch_op.add_column(sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True))
+
+    with op.batch_alter_table('voices', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('erasure', sa.String(length=255), nullable=True))
+
 
 
 def downgrade() -> None:
+    with op.batch_alter_table('voices', schema=None) as batch_op:
+        batch_op.drop_column('erasure')
+        batch_op.drop_column('erased_at')
+
+    with op.batch_alter_table('quarantine', schema=None) as batch_op:
+        batch_op.drop_column('erased_at')
+        batch_op.drop_column('author')
+
     op.drop_table('ticket_events')
     with op.batch_alter_table('ticket_clocks', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_ticket_clocks_product_state'))
@@ -100,3 +138,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_tickets_product_created_at'))
 
     op.drop_table('tickets')
+    with op.batch_alter_table('erasures', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_erasures_product_at'))
+
+    op.drop_table('erasures')
+    op.drop_table('contacts')
