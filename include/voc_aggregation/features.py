@@ -20,7 +20,7 @@ CONCEPTS = 1 << 15  # so many that no two concepts share a column
 TOPIC, SYMPTOM = LEXICAL, LEXICAL + CONCEPTS  # where the columns of concepts start
 WIDTH = LEXICAL + 2 * CONCEPTS
 # What a concept weighs beside a word: enough for two languages to meet, less than what a customer said in particular.
-TOPIC_WEIGHT, SYMPTOM_WEIGHT = 2.5, 1.2
+TOPIC_WEIGHT, SYMPTOM_WEIGHT = 2.0, 1.0
 BACKGROUND = 20  # voices about nothing in particular that are thought to be there: few voices say little about what is common
 _LOOKED_AT = 1200  # characters: what a long report is about stands at its beginning
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[가-힣]+")

@@ -4,16 +4,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse import csr_matrix
 
-from include.voc_aggregation import features, themes
+from include.voc_aggregation import features, themes, understanding
 from include.voc_aggregation.features import Weights
-from include.voc_aggregation.themes import Floats, Indices, Theme
+from include.voc_aggregation.themes import FIRM, LOOSE, PART, Floats, Indices, Near, Theme
 
 # Themes that a run may make, the biggest first: nobody reads more. The others' voices get another chance.
 MAX_NEW = {themes.TROUBLE: 150, themes.PRAISE: 50}
@@ -67,22 +67,22 @@ def vectorized(ids: list[str], kinds: list[str], languages: list[str], times: li
 
 
 def grouped(product: str, new: Voices, old: Voices, known: list[Theme], least: int, pool: int) -> Grouping:
-    """`new` voices join `known` themes; the newest `pool` of those left, with `old` unthemed ones, make themes of at least
-    `least` voices; then the rest of the new voices may join those too. Complaints and praise are kept apart.
+    """`new` voices join the `known` themes that they are firmly near to; the newest `pool` of those left, with `old` unthemed
+    ones, make themes of at least `least` voices; what is left then joins the nearest theme of all. Complaints and praise are
+    kept apart.
     """
     grouping = Grouping()
-    rest = [_joined(grouping, new, rows, [theme for theme in known if theme.group == group], group)
-            for group, rows in _by_group(new).items()]
-    left = new.take(np.sort(np.concatenate(rest)).astype(np.int64)) if rest else new
+    left = _joined(grouping, new, known, FIRM)
     newest = np.sort(_newest(left.times, left.ids)[:pool])
     candidates = left.take(newest) + old.take(np.arange(min(len(old.ids), pool - len(newest))))
     for group, rows in _by_group(candidates).items():
+        there = [theme for theme in known if theme.group == group]
         found = themes.clusters(candidates.vectors[rows], np.flatnonzero(rows < len(newest)), least)
         for cluster in found[: MAX_NEW[group]]:
-            _create(grouping, product, group, candidates.take(rows[cluster]))
-    others = left.take(np.setdiff1d(np.arange(len(left.ids)), newest))
-    for group, rows in _by_group(others).items():
-        _joined(grouping, others, rows, [theme for theme in grouping.created if theme.group == group], group)
+            _found(grouping, product, group, candidates.take(rows[cluster]), there)
+    themed = {voice for members in grouping.members.values() for voice, _, _ in members}
+    left = left.take(np.flatnonzero([voice not in themed for voice in left.ids]))
+    _joined(grouping, left, [*known, *grouping.created], LOOSE)
     return grouping
 
 
@@ -96,18 +96,28 @@ def _newest(times: list[datetime], ids: list[str]) -> Indices:
     return np.asarray(order, dtype=np.int64)
 
 
-def _joined(grouping: Grouping, voices: Voices, rows: Indices, into: list[Theme], group: str) -> Indices:
-    """Let `rows` of `voices` join the nearest of `into`; returns the rows that found none near enough."""
-    place, similarity = themes.nearest(voices.vectors[rows], themes.centroids(into))
-    for theme in np.unique(place[place >= 0]):
-        found = place == theme
-        grouping.join(into[theme], voices.take(rows[found]), similarity[found])
-    return rows[place < 0]
+def _joined(grouping: Grouping, voices: Voices, into: list[Theme], near: Near) -> Voices:
+    """Let voices join the nearest of `into`, complaints those of complaints; returns those that are `near` to none."""
+    rest = np.zeros(len(voices.ids), bool)
+    for group, rows in _by_group(voices).items():
+        there = [theme for theme in into if theme.group == group]
+        place, similarity = themes.nearest(voices.vectors[rows], themes.centroids(there), near)
+        for theme in np.unique(place[place >= 0]):
+            found = place == theme
+            grouping.join(there[theme], voices.take(rows[found]), similarity[found])
+        rest[rows[place < 0]] = True
+    return voices.take(np.flatnonzero(rest))
 
 
-def _create(grouping: Grouping, product: str, group: str, voices: Voices) -> None:
+def _found(grouping: Grouping, product: str, group: str, voices: Voices, known: list[Theme]) -> None:
+    """A cluster of voices makes a theme, or is part of one of `known` that is the same."""
     columns, weights = themes.centroid(np.asarray(voices.vectors.sum(axis=0)).ravel())
     theme = Theme("", "", group, "", "", "open", 0, voices.times[0], voices.times[0], columns, weights)
+    place, _ = themes.nearest(themes.centroids([theme]), themes.centroids(known), PART)
+    if place[0] >= 0:
+        _, similarity = themes.nearest(voices.vectors, themes.centroids([known[place[0]]]))
+        grouping.join(known[place[0]], voices, similarity)
+        return
     _, similarity = themes.nearest(voices.vectors, themes.centroids([theme]))
     order = sorted(range(len(voices.ids)), key=lambda row: (-similarity[row], voices.ids[row]))
     theme.id = theme_id(product, group, voices.ids[order[0]])
@@ -120,3 +130,27 @@ def _create(grouping: Grouping, product: str, group: str, voices: Voices) -> Non
 def theme_id(product: str, group: str, founder: str) -> str:
     """The id of a theme: a hash of the voice (or the signal) that it began with."""
     return "t" + hashlib.sha256("\x1f".join((product, group, founder)).encode()).hexdigest()[:15]
+
+
+def theme_labels(nights: Sequence[Sequence[str]], least: int = 3, pool: int = 20_000) -> list[str | None]:
+    """The theme of each text of all `nights` in their order, None where it has none, as if each list were heard in one night.
+
+    For measuring: what a run does to the texts, without a ledger.
+    """
+    weights, known, found = Weights(), list[Theme](), dict[str, str]()
+    heard: list[Voices] = []
+    for night, texts in enumerate(nights):
+        counts = features.counts(texts)
+        weights.learn(counts)
+        feelings = [understanding.sentiment(text) for text in texts]
+        at = [datetime.fromtimestamp(night * 86_400, UTC)] * len(texts)
+        ids = [f"{night:04d}-{number:08d}" for number in range(len(texts))]
+        new = vectorized(ids, list(map(understanding.kind, texts, feelings)), list(map(understanding.language, texts)), at,
+                         [counts], weights)
+        old = sum(reversed(heard), start=vectorized([], [], [], [], [], weights))
+        old = old.take(np.flatnonzero([voice not in found for voice in old.ids]))
+        grouping = grouped("trial", new, old, known, least, pool)
+        known += grouping.created
+        found |= {voice: theme for theme, members in grouping.members.items() for voice, _, _ in members}
+        heard.append(new)
+    return [found.get(voice) for voices in heard for voice in voices.ids]

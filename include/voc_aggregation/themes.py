@@ -5,20 +5,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import csr_matrix
+from scipy.spatial.distance import squareform
 
 from include.markup import plain
 from include.voc_aggregation.features import SYMPTOM, TOPIC, WIDTH
 
 TROUBLE, PRAISE, OPERATION = "trouble", "praise", "operation"  # praise never counts as a complaint about its subject
-JOIN = 0.30  # cosine to a centroid from which a voice belongs to its theme
-JOIN_BY_TOPIC = 0.16  # enough where as much as this of it comes from topics that both name
-NEAR = 0.24  # cosine between two voices from which they may be about the same
-SAME = 0.60  # cosine between two centroids from which they are one theme
+ALIKE = 0.25  # mean cosine between the centroids of stars from which they are one theme
 KEPT = 64  # columns that a theme remembers
 COMMON = 0.10  # a column that more of the pool than this has tells nothing about two voices
 QUOTES = 3
@@ -26,6 +25,19 @@ _BLOCK = 20_000_000  # cells of a dense block of similarities
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class Near(NamedTuple):
+    """What is near enough: this cosine, or this much of it from topics that both name, in other words or the other language."""
+
+    cosine: float
+    topics: float
+
+
+NEIGHBOURS = Near(0.35, 0.18)  # two voices that may be about the same
+FIRM = Near(0.35, 0.30)  # a voice and a theme that it joins at once
+PART = Near(0.50, 1.0)  # the centroid of voices and a theme that all of them join
+LOOSE = Near(0.20, 0.18)  # a voice and a theme that it joins where it begins no other
 
 
 @dataclass
@@ -89,11 +101,8 @@ def centroids(themes: Sequence[Theme]) -> csr_matrix:
     return csr_matrix((weights.astype(np.float32), columns.astype(np.int32), ends), shape=(len(themes), WIDTH))
 
 
-def nearest(vectors: csr_matrix, centers: csr_matrix) -> tuple[Indices, Floats]:
-    """For each vector the row of the nearest center and its cosine; -1 where none is near enough.
-
-    Near enough is JOIN, or JOIN_BY_TOPIC that comes from topics alone: what is told in other words, or in the other language.
-    """
+def nearest(vectors: csr_matrix, centers: csr_matrix, near: Near = LOOSE) -> tuple[Indices, Floats]:
+    """For each vector the row of the nearest center and its cosine; -1 where it is not `near`."""
     count = vectors.shape[0]
     rows, similarity = np.full(count, -1, np.int64), np.zeros(count, np.float32)
     if not centers.shape[0]:
@@ -106,8 +115,8 @@ def nearest(vectors: csr_matrix, centers: csr_matrix) -> tuple[Indices, Floats]:
         best = cosine.argmax(axis=1)
         one = np.arange(len(best))
         by_topic = np.asarray((part[:, TOPIC:SYMPTOM] @ topics).tocsr()[one, best]).ravel()
-        near = (cosine[one, best] >= JOIN) | (by_topic >= JOIN_BY_TOPIC)
-        rows[start: start + step] = np.where(near, best, -1)
+        found = (cosine[one, best] >= near.cosine) | (by_topic >= near.topics)
+        rows[start: start + step] = np.where(found, best, -1)
         similarity[start: start + step] = cosine[one, best]
     return rows, similarity
 
@@ -116,21 +125,18 @@ def clusters(vectors: csr_matrix, fresh: Indices, least: int) -> list[Indices]:
     """Groups of at least `least` rows of `vectors` about the same thing, each around a row of `fresh`.
 
     Star clustering (Aslam, Pelekhov, Rus 2004): the row with the densest neighbourhood takes all its neighbours, then the next
-    of those left; groups whose centroids meet become one, and each row moves to the nearest centroid. Rows are taken in a
+    of those left; stars that are alike become one group, and each row moves to the nearest centroid. Rows are taken in a
     fixed order, so that the same rows make the same groups.
     """
-    stars = _stars(vectors, fresh, least)
-    if not stars:
-        return []
+    groups = _alike(vectors, _stars(vectors, fresh, least))
     for _ in range(2):
-        centers = _united(_centers(vectors, stars))
-        rows, _similarity = nearest(vectors, centers)
-        stars = [found for star in range(centers.shape[0]) if len(found := np.flatnonzero(rows == star)) >= least]
-        if not stars:
+        if not groups:
             return []
+        rows, _similarity = nearest(vectors, _centers(vectors, groups))
+        groups = [found for group in range(len(groups)) if len(found := np.flatnonzero(rows == group)) >= least]
     isfresh = np.zeros(vectors.shape[0], bool)
     isfresh[fresh] = True
-    return sorted((star for star in stars if isfresh[star].any()), key=lambda star: (-len(star), star[0]))
+    return sorted((group for group in groups if isfresh[group].any()), key=lambda group: (-len(group), group[0]))
 
 
 def _stars(vectors: csr_matrix, fresh: Indices, least: int) -> list[Indices]:
@@ -149,20 +155,31 @@ def _stars(vectors: csr_matrix, fresh: Indices, least: int) -> list[Indices]:
 
 
 def _neighbours(vectors: csr_matrix, fresh: Indices) -> csr_matrix:
-    """The cosines of at least NEAR between rows of `fresh` and all rows; columns that are common say nothing here."""
+    """The cosines between rows of `fresh` and all rows that are near; columns that are common say nothing here."""
     count = vectors.shape[0]
     if count > 1000:
         common = np.bincount(vectors.indices, minlength=WIDTH) > COMMON * count
         vectors = (vectors @ sp.diags_array((~common).astype(np.float32))).tocsr()
         vectors.eliminate_zeros()
-    transposed = vectors.T.tocsr()
+    topics = vectors[:, TOPIC:SYMPTOM]
+    whole, by_topic = vectors.T.tocsr(), topics.T.tocsr()
     blocks = []
     for start in range(0, len(fresh), 1000):
-        block = (vectors[fresh[start: start + 1000]] @ transposed).tocsr()
-        block.data[block.data < NEAR] = 0
+        rows = fresh[start: start + 1000]
+        cosine = (vectors[rows] @ whole).tocsr()
+        near = _from(cosine, NEIGHBOURS.cosine) + _from(topics[rows] @ by_topic, NEIGHBOURS.topics)
+        block = cosine.multiply(near > 0).tocsr()
         block.eliminate_zeros()
         blocks.append(block)
     return sp.vstack(blocks).tocsr() if blocks else csr_matrix((0, count))
+
+
+def _from(matrix: csr_matrix, least: float) -> csr_matrix:
+    """1 where `matrix` is at least `least`."""
+    found = matrix.tocsr(copy=True)
+    found.data = (found.data >= least).astype(np.float32)
+    found.eliminate_zeros()
+    return found
 
 
 def _centers(vectors: csr_matrix, groups: Sequence[Indices]) -> csr_matrix:
@@ -172,11 +189,15 @@ def _centers(vectors: csr_matrix, groups: Sequence[Indices]) -> csr_matrix:
                           np.concatenate([columns for columns, _ in found]).astype(np.int32), ends), shape=(len(groups), WIDTH))
 
 
-def _united(centers: csr_matrix) -> csr_matrix:
-    """One of each set of centers that are nearer than SAME; the first stands for the others."""
-    close = (centers @ centers.T).tocoo()
-    earlier = close.row[(close.data >= SAME) & (close.col < close.row)]
-    return centers[np.setdiff1d(np.arange(centers.shape[0]), earlier)]
+def _alike(vectors: csr_matrix, stars: list[Indices]) -> list[Indices]:
+    """`stars`, those put together whose centroids have a mean cosine of at least ALIKE (average linkage: UPGMA)."""
+    if len(stars) < 2:
+        return stars
+    centers = _centers(vectors, stars)
+    distance = 1 - (centers @ centers.T).toarray().astype(float)
+    np.fill_diagonal(distance, 0)
+    group = fcluster(linkage(squareform(distance.clip(0), checks=False), "average"), 1 - ALIKE, "distance")
+    return [np.sort(np.concatenate([stars[star] for star in np.flatnonzero(group == number)])) for number in np.unique(group)]
 
 
 _SENTENCE = re.compile(r"(?<=[.!?。~])\s+|\n+")
