@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "duplicates", "support")
+NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "duplicates", "understanding", "support")
 RESULTS = Path(".bench/results.json")
 
 
