@@ -24,11 +24,19 @@ class Columns(Part):
     author: str | None = Field(None, description="Who wrote it; stored only as a keyed hash.")
     rating: str | None = Field(None, description="A number; `rating_scale` says what it means.")
     language: str | None = Field(None, description="ISO 639-1 code, where the source knows it.")
+    contact: str | None = Field(None, description="A mail address or phone number; kept, encrypted, only with `consent`.")
+    consent: str | None = Field(None, description="Whether the author agrees to be reached: yes or no, true or false, 예, 동의.")
+
+    @model_validator(mode="after")
+    def _contact_by_consent(self) -> "Columns":
+        if self.contact and not (self.consent and self.author):
+            raise ValueError("a contact column needs a consent column and an author column")
+        return self
 
     def names(self) -> list[str]:
         """The columns that are asked for, each once."""
         text = [self.text] if isinstance(self.text, str) else self.text
-        rest = [self.id, self.written_at, self.author, self.rating, self.language]
+        rest = [self.id, self.written_at, self.author, self.rating, self.language, self.contact, self.consent]
         return list(dict.fromkeys([*text, *(name for name in rest if name)]))
 
 
@@ -162,6 +170,17 @@ class HttpSource(Channel):
         return value
 
 
+class ImapSource(Channel):
+    """Mails in a mailbox. Columns are fixed: a mail's text, Message-ID, date and sender."""
+
+    kind: Literal["imap"]
+    connection: str = Field(description="The Airflow connection with host, port, login and password.")
+    mailbox: str = "INBOX"
+    tls: bool = Field(True, description="TLS from the start (port 993). Without it, only for servers on this very machine.")
+    timeout_seconds: float = Field(60, gt=0)
+    columns: Columns = Columns(text="text", id="id", written_at="written_at", author="author")
+
+
 def _over(given: Any, preset: Any) -> Any:
     """`given` with what only `preset` says; mappings are laid over one another."""
     if not isinstance(given, dict) or not isinstance(preset, dict):
@@ -175,6 +194,7 @@ def _kind(value: Any) -> str:
 
 
 AnySource = Annotated[
-    Annotated[FileSource, Tag("file")] | Annotated[SqlSource, Tag("sql")] | Annotated[HttpSource, Tag("http")],
+    Annotated[FileSource, Tag("file")] | Annotated[SqlSource, Tag("sql")] | Annotated[HttpSource, Tag("http")]
+    | Annotated[ImapSource, Tag("imap")],
     Discriminator(_kind)]
-KINDS = ("file", "sql", "http")
+KINDS = ("file", "sql", "http", "imap")

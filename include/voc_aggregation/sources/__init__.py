@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from include.channels import AnySource, FileSource, HttpSource, SqlSource
+from include.channels import AnySource, FileSource, HttpSource, ImapSource, SqlSource
 from include.connection import Connections
 from include.voc_aggregation.sources.source import Source
 
@@ -22,3 +22,7 @@ def opened(source: AnySource, at: datetime, connections: Connections) -> Source:
             from include.voc_aggregation.sources.http import HttpChannel
 
             return HttpChannel(source, at, connections)
+        case ImapSource():
+            from include.voc_aggregation.sources.imap import ImapChannel
+
+            return ImapChannel(source, connections)

@@ -14,7 +14,7 @@ from include.channels import Auth, HttpSince, HttpSource
 from include.connection import Connection, Connections
 from include.errors import InputError
 from include.voc_aggregation.sources.client import Answer, Client, joined, same_origin, shown
-from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, frame
+from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, gathered
 
 BATCH = 2_000  # records that make a chunk: checking each page by itself would cost more than fetching it
 
@@ -34,23 +34,12 @@ class HttpChannel:
         """See `Source`."""
         known = cursor or {}
         self._since = known.get("since")
-        good: list[list[Any]] = []
-        bad: list[BadRow] = []
-        try:
-            for page in self._pages(known):
-                for row in page:
-                    if isinstance(row, BadRow):
-                        bad.append(row)
-                    else:
-                        good.append([row[0], *(row[1][name] for name in self._names)])
-                if len(good) + len(bad) >= BATCH:
-                    yield Chunk(frame(good, self._names), bad, self._so_far())
-                    good, bad = [], []
-        except InputError:
-            yield Chunk(frame(good, self._names), bad, self._so_far())
-            raise
-        whole = self._etag | ({"since": self._since} if self._since is not None else {})
-        yield Chunk(frame(good, self._names), bad, whole)
+        yield from gathered(self._parts(known), self._names, BATCH)
+
+    def _parts(self, known: Cursor) -> Iterator[tuple[list[Row], Cursor | None]]:
+        for rows in self._pages(known):
+            yield rows, self._so_far()
+        yield [], self._etag | ({"since": self._since} if self._since is not None else {})
 
     def _so_far(self) -> Cursor | None:
         """Where the oldest change comes first, what was read needn't be read again."""

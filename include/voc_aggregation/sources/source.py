@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from include.errors import InputError
+
 CHUNK_ROWS = 20_000
 CHUNK_CHARACTERS = 30_000_000
 Cursor = dict[str, Any]
@@ -53,6 +55,27 @@ class Source(Protocol):
 def frame(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pd.DataFrame:
     """Rows of (place, *values) with the columns `place` and `names`."""
     return pd.DataFrame(rows, columns=["place", *names], dtype=object)
+
+
+def gathered(parts: Iterable[tuple[Sequence[Row], Cursor | None]], names: Sequence[str], size: int) -> Iterator[Chunk]:
+    """Small parts, each with the cursor after it, in chunks of at least `size` rows. What came before an InputError counts."""
+    rows: list[Row] = []
+    cursor: Cursor | None = None
+    try:
+        for found, cursor in parts:
+            rows += found
+            if len(rows) >= size:
+                yield _chunk(rows, names, cursor)
+                rows = []
+    except InputError:
+        yield _chunk(rows, names, cursor)
+        raise
+    yield _chunk(rows, names, cursor)
+
+
+def _chunk(rows: Sequence[Row], names: Sequence[str], cursor: Cursor | None) -> Chunk:
+    good = [[row[0], *(row[1].get(name) for name in names)] for row in rows if not isinstance(row, BadRow)]
+    return Chunk(frame(good, names), [row for row in rows if isinstance(row, BadRow)], cursor)
 
 
 def chunked(rows: Iterable[Row], names: Sequence[str]) -> Iterator[Chunk]:
