@@ -93,7 +93,7 @@ events = Table("events", metadata, _key("id"), _word("product"), _word("type"), 
 voices = Table("voices", metadata, _key("id"), _word("product"), _word("source"), _word("origin"), _word("external_id", True),
                _text("text"), _word("language"), _word("kind"), _number("sentiment"), _number("rating"), _word("author", True),
                _at("written_at"), _at("heard_at"), _at("erased_at", True), _word("erasure", True),
-               Index(None, "product", "written_at"))
+               _word("severity", True), Index(None, "product", "written_at"))
 quarantine = Table("quarantine", metadata, _key("id"), _word("product"), _word("source"), _word("place"), _text("reason"),
                    _text("row"), _at("at"), _word("author", True), _at("erased_at", True), Index(None, "product", "source"))
 # Per run and source: read = stored + duplicates + quarantined.
@@ -105,6 +105,13 @@ contacts = Table("contacts", metadata, _key("product"), _key("author"), _key("ch
 # What was erased and who asked, without saying whose it was. `kind`: author, retention; `rows` counts by table.
 erasures = Table("erasures", metadata, _key("id"), _word("product"), _word("kind"), _word("asked_by"), _at("at"), _json("rows"),
                  Index(None, "product", "at"))
+# What people say a voice is (`field`: kind); `text` where it is about no voice of the ledger, redacted.
+labels = Table("labels", metadata, _key("voice_id"), _key("field"), _word("product"), _word("label"), _text("text", True),
+               _word("who"), _at("at"), Index(None, "product", "field"))
+# What was learnt from labels. `status`: promoted, superseded, rolled_back, rejected. `scores`: macro F1 held out, and of what ran.
+models = Table("models", metadata, _key("product"), _key("field"), Column("version", Integer, primary_key=True), _word("status"),
+               _count("trained_on"), _count("held_out"), _json("scores"), _text("artifact"), _word("digest"), _at("at"),
+               _at("decided_at"), _word("decided_by"))
 # `status`: open, planned, resolved, reopened, merged. `state` is what the grouping needs to know a theme again.
 themes = Table("themes", metadata, _key("id"), _word("product"), _text("name"), _word("language"), _word("kind"),
                _word("status"), _word("merged_into", True), _count("size"), _number("per_week"), _number("trend"),

@@ -32,6 +32,34 @@ def upgrade() -> None:
     with op.batch_alter_table('erasures', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_erasures_product_at'), ['product', 'at'], unique=False)
 
+    op.create_table('labels',
+    sa.Column('voice_id', sa.String(length=255), nullable=False),
+    sa.Column('field', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('label', sa.String(length=255), nullable=False),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.Column('who', sa.String(length=255), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('voice_id', 'field', name=op.f('pk_labels'))
+    )
+    with op.batch_alter_table('labels', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_labels_product_field'), ['product', 'field'], unique=False)
+
+    op.create_table('models',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('field', sa.String(length=255), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('status', sa.String(length=255), nullable=False),
+    sa.Column('trained_on', sa.BigInteger(), nullable=False),
+    sa.Column('held_out', sa.BigInteger(), nullable=False),
+    sa.Column('scores', sa.JSON(), nullable=False),
+    sa.Column('artifact', sa.Text(), nullable=False),
+    sa.Column('digest', sa.String(length=255), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('decided_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('decided_by', sa.String(length=255), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'field', 'version', name=op.f('pk_models'))
+    )
     op.create_table('tickets',
     sa.Column('id', sa.String(length=255), nullable=False),
     sa.Column('product', sa.String(length=255), nullable=False),
@@ -114,11 +142,13 @@ def upgrade() -> None:
     with op.batch_alter_table('voices', schema=None) as batch_op:
         batch_op.add_column(sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('erasure', sa.String(length=255), nullable=True))
+        batch_op.add_column(sa.Column('severity', sa.String(length=255), nullable=True))
 
 
 
 def downgrade() -> None:
     with op.batch_alter_table('voices', schema=None) as batch_op:
+        batch_op.drop_column('severity')
         batch_op.drop_column('erasure')
         batch_op.drop_column('erased_at')
 
@@ -138,6 +168,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_tickets_product_created_at'))
 
     op.drop_table('tickets')
+    op.drop_table('models')
+    with op.batch_alter_table('labels', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_labels_product_field'))
+
+    op.drop_table('labels')
     with op.batch_alter_table('erasures', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_erasures_product_at'))
 
