@@ -96,6 +96,12 @@ voices = Table("voices", metadata, _key("id"), _word("product"), _word("source")
                _word("severity", True), Index(None, "product", "written_at"))
 quarantine = Table("quarantine", metadata, _key("id"), _word("product"), _word("source"), _word("place"), _text("reason"),
                    _text("row"), _at("at"), _word("author", True), _at("erased_at", True), Index(None, "product", "source"))
+# What the intake endpoint took (redacted, `author` a keyed hash) until a run has made voices of it; `taken_by` is that run.
+inbox = Table("inbox", metadata, _key("id"), _word("product"), _word("external_id", True), _text("text"), _number("rating"),
+              _word("author", True), _word("written_at"), _word("language", True), _at("received_at"), _word("taken_by", True),
+              Index(None, "product", "taken_by"))
+# Voices taken in a minute, which is how the endpoint keeps its rate limit.
+inbox_minutes = Table("inbox_minutes", metadata, _key("product"), Column("minute", UtcDateTime, primary_key=True), _count("voices"))
 # Per run and source: read = stored + duplicates + quarantined.
 intakes = Table("intakes", metadata, _key("run_id"), _key("product"), _key("source"), _count("read"), _count("stored"),
                 _count("duplicates"), _count("quarantined"), _text("error", True), _at("at"))

@@ -32,6 +32,28 @@ def upgrade() -> None:
     with op.batch_alter_table('erasures', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_erasures_product_at'), ['product', 'at'], unique=False)
 
+    op.create_table('inbox',
+    sa.Column('id', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('external_id', sa.String(length=255), nullable=True),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('rating', sa.Float(), nullable=True),
+    sa.Column('author', sa.String(length=255), nullable=True),
+    sa.Column('written_at', sa.String(length=255), nullable=False),
+    sa.Column('language', sa.String(length=255), nullable=True),
+    sa.Column('received_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('taken_by', sa.String(length=255), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_inbox'))
+    )
+    with op.batch_alter_table('inbox', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_inbox_product_taken_by'), ['product', 'taken_by'], unique=False)
+
+    op.create_table('inbox_minutes',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('minute', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('voices', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'minute', name=op.f('pk_inbox_minutes'))
+    )
     op.create_table('labels',
     sa.Column('voice_id', sa.String(length=255), nullable=False),
     sa.Column('field', sa.String(length=255), nullable=False),
@@ -173,6 +195,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_labels_product_field'))
 
     op.drop_table('labels')
+    op.drop_table('inbox_minutes')
+    with op.batch_alter_table('inbox', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_inbox_product_taken_by'))
+
+    op.drop_table('inbox')
     with op.batch_alter_table('erasures', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_erasures_product_at'))
 
