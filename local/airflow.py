@@ -64,16 +64,17 @@ class LocalAirflow:
 
     @cached_property
     def keys(self) -> dict[str, str]:
-        """Secrets made for this home alone, at its first start; nobody else may read the file."""
+        """Secrets made for this home alone, at the first start that needs them; nobody else may read the file."""
         path = self.home / "secrets.json"
-        if not path.exists():
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        if "contact_key" not in known:
             path.parent.mkdir(parents=True, exist_ok=True)
-            made = {name: secrets.token_urlsafe(32) for name in ("jwt", "session", "author_key")}
+            made = {name: secrets.token_urlsafe(32) for name in ("jwt", "session", "author_key", "contact_key")}
             made["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
             made["password"] = secrets.token_urlsafe(9)
             part = path.with_suffix(".part")
             part.touch(0o600)
-            part.write_text(json.dumps(made))
+            part.write_text(json.dumps(made | known))
             part.rename(path)
         loaded: dict[str, str] = json.loads(path.read_text())
         return loaded
@@ -83,13 +84,15 @@ class LocalAirflow:
         airflow_home = self.home / "airflow"
         inherited = {name: value for name, value in os.environ.items()
                      if not name.startswith("AIRFLOW") and name != "PYTHONDONTWRITEBYTECODE"}
-        author_key = json.dumps({"conn_type": "generic", "password": self.keys["author_key"]})
+        secret = {name: json.dumps({"conn_type": "generic", "password": self.keys[name]})
+                  for name in ("author_key", "contact_key")}
         return inherited | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONPATH": str(ROOT),
             "CLOSED_LOOP_HOME": str(self.home),
             "AIRFLOW_HOME": str(airflow_home),
-            "AIRFLOW_CONN_AUTHOR_KEY": author_key,
+            "AIRFLOW_CONN_AUTHOR_KEY": secret["author_key"],
+            "AIRFLOW_CONN_CONTACT_KEY": secret["contact_key"],
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),

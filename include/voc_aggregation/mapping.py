@@ -19,8 +19,8 @@ def mapped(frame: pd.DataFrame, source: Channel, product: str, at: datetime) -> 
     """The rows of `frame` (columns of the source, and `place`) as voices to be.
 
     Columns: place, external_id, text, written_at (UTC; `at` where the row says none, NaT where it can't be read), date (as
-    given), author, rating (NaN where there is none or none that can be read), rating_given, language, id. Where the source
-    gives a voice no id, its text and date identify it.
+    given), author, rating (NaN where there is none or none that can be read), rating_given, language, contact, consent, id.
+    Where the source gives a voice no id, its text and date identify it.
     """
     columns = source.columns
     texts = [columns.text] if isinstance(columns.text, str) else columns.text
@@ -32,6 +32,8 @@ def mapped(frame: pd.DataFrame, source: Channel, product: str, at: datetime) -> 
     voices["external_id"] = _column(frame, columns.id)
     voices["author"] = _column(frame, columns.author)
     voices["language"] = _column(frame, columns.language)
+    voices["contact"] = _column(frame, columns.contact)
+    voices["consent"] = _column(frame, columns.consent)
     voices["rating_given"] = _column(frame, columns.rating)
     voices["rating"] = pd.to_numeric(voices["rating_given"], errors="coerce").astype(float)
     voices["date"] = _column(frame, columns.written_at)
