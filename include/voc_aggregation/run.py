@@ -15,6 +15,7 @@ from include.ledger.engine import upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import intakes, quarantine, theme_events, theme_voices
 from include.ledger.tables import voices as voices_table
+from include.privacy import contacts
 from include.product import Product
 from include.voc_aggregation import features, operations, store, themes
 from include.voc_aggregation.grouping import Grouping, grouped, vectorized
@@ -103,6 +104,7 @@ def _write_intakes(connection: Connection, run: Run, found: list[Intake], heard:
         upsert(connection, quarantine, batch, keep=True)
     for batch in heard.voices.batches():
         upsert(connection, voices_table, batch, keep=True)
+    contacts.heard(connection, run.product, heard.consents, heard.contact_key)
     trail.record(connection, run, [trail.event(run, "voice.heard", f"{run.product}/{intake.source}", intake.counts())
                                    for intake in found if intake.stored])
 
