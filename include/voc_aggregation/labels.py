@@ -1,0 +1,156 @@
+"""What people say a voice is: a labelled CSV, or one correction; and the way back from a model that learnt from them.
+
+    python -m include.voc_aggregation.labels import FILE --product P [--who NAME] [--ledger URL]
+    python -m include.voc_aggregation.labels rollback --product P [--who NAME] [--ledger URL]
+    python -m include.voc_aggregation.labels models --product P [--ledger URL]
+
+The file has the columns `voice_id` or `text` (of something that is no voice of the ledger), `label`, and maybe `field`, which is
+`kind`. A label for a voice is also what the voice is called from then on. A later label replaces an earlier one.
+"""
+
+import argparse
+import csv
+import getpass
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, select, update
+
+from include.errors import InputError
+from include.ledger.engine import connect, upsert, writing
+from include.ledger.runs import lease
+from include.ledger.tables import labels, models, voices
+from include.product import home, product_named
+from include.redaction import redact
+from include.voc_aggregation.understanding import KINDS
+
+FIELDS = {"kind": KINDS}
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label: of the voice `voice_id`, or else of `text`. `place` says where it stands, for messages."""
+
+    field: str
+    label: str
+    voice_id: str | None = None
+    text: str | None = None
+    place: str = "label"
+
+
+def read(path: Path) -> list[Label]:
+    """The labels of a CSV file. Raises InputError where it can't be read, a column is missing, or a row names neither."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.DictReader(file)
+            columns = set(lines.fieldnames or ())
+            if "label" not in columns or not columns & {"voice_id", "text"}:
+                raise InputError(f"{path}:1: the columns must be voice_id or text, and label; there are {sorted(columns)}")
+            return [Label((line.get("field") or "kind").strip(), (line["label"] or "").strip(),
+                          (line.get("voice_id") or "").strip() or None, line.get("text") or None, f"{path}:{lines.line_num}")
+                    for line in lines]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+
+
+def record(engine: Engine, product: str, given: Sequence[Label], who: str, at: datetime) -> int:
+    """Write `given` for the voices of `product`, all or none; returns how many were new or said something else before.
+
+    Raises InputError with a line for each that is wrong: an unknown field, label or voice, or nothing that it is about.
+    """
+    with writing(engine) as connection:
+        found = _voices(connection, product, [label.voice_id for label in given if label.voice_id])
+        if wrong := [message for label in given if (message := _wrong(label, found, product))]:
+            raise InputError("\n".join(wrong))
+        rows = {(row["voice_id"], row["field"]): row for row in (_row(label, product, who, at) for label in given)}
+        known = {(row.voice_id, row.field): row.label
+                 for row in connection.execute(select(labels).where(labels.c.product == product))}
+        news = [row for key, row in rows.items() if known.get(key) != row["label"]]
+        upsert(connection, labels, news)
+        for row in news:
+            connection.execute(update(voices).where(voices.c.id == row["voice_id"]).values({row["field"]: row["label"]}))
+        return len(news)
+
+
+def _voices(connection: Connection, product: str, ids: list[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(ids), 10_000):
+        found.update(connection.scalars(select(voices.c.id).where(voices.c.product == product,
+                                                                  voices.c.id.in_(ids[start: start + 10_000]))))
+    return found
+
+
+def _wrong(label: Label, found: Iterable[str], product: str) -> str | None:
+    if label.field not in FIELDS:
+        return f"{label.place}: field: {label.field!r} is none of {', '.join(FIELDS)}"
+    if label.label not in FIELDS[label.field]:
+        return f"{label.place}: label: {label.label!r} is none of {', '.join(FIELDS[label.field])}"
+    if label.voice_id:
+        return None if label.voice_id in found else f"{label.place}: voice_id: {product} has no voice {label.voice_id!r}"
+    return None if label.text and label.text.strip() else f"{label.place}: neither a voice_id nor a text"
+
+
+def _row(label: Label, product: str, who: str, at: datetime) -> dict[str, object]:
+    text = None if label.voice_id else redact(label.text or "")
+    digest = hashlib.sha256("\x1f".join((product, text or "")).encode("utf-8", "surrogatepass")).hexdigest()
+    return {"voice_id": label.voice_id or f"text:{digest[:16]}", "field": label.field, "product": product, "label": label.label,
+            "text": text, "who": who, "at": at}
+
+
+def roll_back(engine: Engine, product: str, who: str, at: datetime, field: str = "kind") -> tuple[int, int | None]:
+    """Take back the promoted model of `product`: the one that it superseded runs again, or else the rules.
+
+    Returns the versions taken back and running now (None for the rules). Waits while voices are being aggregated. Raises
+    InputError where no model is promoted.
+    """
+    mine = (models.c.product == product, models.c.field == field)
+    with lease(engine, f"voices:{product}", f"rollback by {who} {at.isoformat()}"), writing(engine) as connection:
+        taken = connection.scalar(select(models.c.version).where(*mine, models.c.status == "promoted"))
+        if taken is None:
+            raise InputError(f"{product}: no model for {field} is promoted, so there is none to roll back")
+        back = connection.scalar(select(models.c.version).where(*mine, models.c.status == "superseded")
+                                 .order_by(models.c.version.desc()).limit(1))
+        for version, status in ((taken, "rolled_back"), (back, "promoted")):
+            connection.execute(update(models).where(*mine, models.c.version == version)
+                               .values(status=status, decided_at=at, decided_by=who))
+        return taken, back
+
+
+def main(arguments: list[str]) -> None:
+    """The command line. A wrong file or name ends with its message."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("action", choices=["import", "rollback", "models"])
+    parser.add_argument("file", nargs="?", type=Path, help="for import: the labelled CSV")
+    parser.add_argument("--product", required=True)
+    parser.add_argument("--who", default=getpass.getuser())
+    parser.add_argument("--ledger", default=f"sqlite:///{home() / 'ledger.db'}", help="SQLAlchemy URL of the ledger")
+    given = parser.parse_args(arguments)
+    if given.action == "import" and given.file is None:
+        parser.error("import needs a file")
+    try:
+        sys.stdout.write(_act(given, connect(given.ledger), datetime.now(UTC)) + "\n")
+    except InputError as error:
+        sys.exit(str(error))
+
+
+def _act(given: argparse.Namespace, engine: Engine, at: datetime) -> str:
+    product = product_named(given.product).name
+    if given.action == "import":
+        found = read(given.file)
+        return f"{product}: {len(found)} labels read, {record(engine, product, found, given.who, at)} of them new or changed"
+    if given.action == "rollback":
+        taken, back = roll_back(engine, product, given.who, at)
+        return f"{product}: model {taken} rolled back; {'the rules' if back is None else f'model {back}'} run"
+    with engine.connect() as connection:
+        rows = connection.execute(select(models).where(models.c.product == product).order_by(models.c.version)).mappings()
+        return "\n".join(f"{row['field']} {row['version']} {row['status']} trained on {row['trained_on']}, held out "
+                         f"{row['held_out']}: {json.dumps(row['scores'])}" for row in rows) or f"{product}: no models yet"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

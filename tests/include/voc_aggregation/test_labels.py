@@ -1,0 +1,137 @@
+import csv
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from include.artifacts import Artifacts
+from include.errors import InputError
+from include.key import Key
+from include.ledger.engine import writing
+from include.ledger.runs import Run
+from include.ledger.tables import labels, models, voices
+from include.voc_aggregation.labels import Label, main, read, record, roll_back
+from include.voc_aggregation.models import Classifier, learnt, running, write
+from tests.conftest import NOW
+from tests.rows import get, put
+
+# What this team's customers say: words that no rule knows.
+SAID = {"bug": ("the kettle {} whistles", "주전자 {} 휘파람"), "feature": ("a saucer {} beside it", "받침 {} 곁들여"),
+        "question": ("the steeping {} and minutes", "우리는 {} 분"), "praise": ("my grandmother {} smiled", "할머니 {} 미소")}
+OLD = NOW - timedelta(hours=1)
+
+
+def given(numbers: Iterable[int], wrong: bool = False) -> list[Label]:
+    kinds = list(SAID)
+    return [Label("kind", kinds[(at + number % 3) % 4] if wrong else kind, text=text.format(f"no {number}"))
+            for number in numbers for at, kind in enumerate(kinds) for text in SAID[kind]]
+
+
+def learn(engine: Engine, artifacts: Artifacts, day: int = 0) -> Classifier:
+    run = Run("voc_aggregation", f"run{day}", Key("shop"), NOW + timedelta(days=day))
+    classifier, row = learnt(engine, run, artifacts, running(engine, "shop", artifacts))
+    if row:
+        with writing(engine) as connection:
+            write(connection, row)
+    return classifier
+
+
+def voice(engine: Engine, id: str, text: str) -> None:
+    put(engine, voices, {"id": id, "product": "shop", "source": "reviews", "origin": "customer", "external_id": None,
+                         "text": text, "language": "en", "kind": "bug", "sentiment": 0.0, "rating": None, "author": None,
+                         "written_at": NOW, "heard_at": NOW})
+
+
+def test_a_model_is_promoted_where_it_is_better_and_can_be_rolled_back(ledger: Engine, artifacts: Artifacts) -> None:
+    assert learn(ledger, artifacts) == Classifier()
+    record(ledger, "shop", given(range(20)), "kim", OLD)
+    classifier = learn(ledger, artifacts)
+    assert classifier.kinds(["the kettle whistles at night", "할머니 미소"], [0, 0]) == ["bug", "praise"]
+    row = get(ledger, models)[0]
+    assert (row["version"], row["status"], row["trained_on"] + row["held_out"]) == (1, "promoted", 160)
+    assert row["scores"]["macro_f1"] > 0.9 > row["scores"]["before"]["macro_f1"]
+    assert row["scores"]["before"]["version"] is None
+    assert row["digest"].removeprefix("sha256:") in row["artifact"]
+    assert learn(ledger, artifacts, 1).version == 1  # nothing new: nothing is learnt
+    assert len(get(ledger, models)) == 1
+    assert roll_back(ledger, "shop", "lee", NOW) == (1, None)
+    assert running(ledger, "shop", artifacts) == Classifier()
+    assert get(ledger, models)[0] | {"decided_by": "lee", "status": "rolled_back"} == get(ledger, models)[0]
+    with pytest.raises(InputError, match="none to roll back"):
+        roll_back(ledger, "shop", "lee", NOW)
+
+
+def test_what_is_no_better_is_rejected_and_the_model_before_comes_back(ledger: Engine, artifacts: Artifacts) -> None:
+    record(ledger, "shop", given(range(20)), "kim", OLD)
+    learn(ledger, artifacts)
+    record(ledger, "shop", given(range(20, 40), wrong=True), "kim", NOW + timedelta(hours=1))
+    learn(ledger, artifacts, 1)
+    assert [row["status"] for row in get(ledger, models)] == ["promoted", "rejected"]
+    record(ledger, "shop", given(range(20, 50)), "kim", NOW + timedelta(hours=25))
+    put(ledger, models, get(ledger, models)[0] | {"artifact": _worse(artifacts)})
+    learn(ledger, artifacts, 2)
+    assert [row["status"] for row in get(ledger, models)] == ["superseded", "rejected", "promoted"]
+    assert roll_back(ledger, "shop", "lee", NOW) == (3, 1)
+    assert [row["status"] for row in get(ledger, models)] == ["promoted", "rejected", "rolled_back"]
+
+
+def _worse(artifacts: Artifacts) -> str:
+    from include.voc_aggregation.learning import train
+
+    return artifacts.keep(train(["a", "b"], ["bug", "praise"]).dumps())[0]
+
+
+def test_the_same_labels_learn_the_same_and_later_ones_wait(ledger: Engine, artifacts: Artifacts) -> None:
+    record(ledger, "shop", given(range(20)), "kim", OLD)
+    run = Run("voc_aggregation", "a", Key("shop"), NOW)
+    first = learnt(ledger, run, artifacts, Classifier())[1]
+    record(ledger, "shop", given(range(20, 30)), "kim", NOW + timedelta(seconds=1))
+    assert learnt(ledger, run, artifacts, Classifier())[1] == first
+    assert first
+
+
+def test_too_few_of_a_kind_learn_nothing(ledger: Engine, artifacts: Artifacts) -> None:
+    record(ledger, "shop", [one for one in given(range(40)) if one.label != "question"], "kim", OLD)
+    assert learn(ledger, artifacts) == Classifier()
+
+
+def test_a_correction_is_what_the_voice_is_called_and_imports_twice_change_nothing(ledger: Engine) -> None:
+    voice(ledger, "v1", "the kettle whistles")
+    correction = Label("kind", "question", voice_id="v1")
+    assert record(ledger, "shop", [correction, Label("kind", "bug", text="call 010-1234-5678")], "kim", NOW) == 2
+    assert get(ledger, voices)[0]["kind"] == "question"
+    assert {row["text"] for row in get(ledger, labels)} == {None, "call [phone]"}
+    assert record(ledger, "shop", [correction], "lee", NOW + timedelta(days=1)) == 0
+    assert get(ledger, labels, voice_id="v1")[0]["who"] == "kim"
+    assert record(ledger, "shop", [Label("kind", "bug", voice_id="v1")], "lee", NOW + timedelta(days=1)) == 1
+    assert get(ledger, labels, voice_id="v1")[0]["who"] == "lee"
+
+
+def test_a_file_is_taken_whole_or_refused_line_by_line(ledger: Engine, tmp_path: Path) -> None:
+    voice(ledger, "v1", "a")
+    path = tmp_path / "labels.csv"
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file).writerows([["voice_id", "text", "field", "label"], ["v1", "", "kind", "bug"], ["v2", "", "", "bug"],
+                                    ["", "못 써요", "", "complaint"], ["", " ", "mood", "bug"], ["", "", "kind", "bug"]])
+    with pytest.raises(InputError) as caught:
+        record(ledger, "shop", read(path), "kim", NOW)
+    assert [line.removeprefix(f"{path}:") for line in str(caught.value).splitlines()] == [
+        "3: voice_id: shop has no voice 'v2'", "4: label: 'complaint' is none of bug, feature, question, praise",
+        "5: field: 'mood' is none of kind", "6: neither a voice_id nor a text"]
+    assert get(ledger, labels) == []
+    path.write_text("words\nhello\n")
+    with pytest.raises(InputError, match="columns must be"):
+        read(path)
+
+
+def test_the_command_line(sqlite_ledger: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, end = tmp_path / "labels.csv", ["--product", "shop", "--ledger", sqlite_ledger.url.render_as_string(False)]
+    path.write_text("text,label\nThe kettle whistles,bug\n쿠폰 주세요,feature\n")
+    main(["import", str(path), *end, "--who", "kim"])
+    main(["models", *end])
+    assert capsys.readouterr().out == "shop: 2 labels read, 2 of them new or changed\nshop: no models yet\n"
+    with pytest.raises(SystemExit, match="none to roll back"):
+        main(["rollback", *end])
+    assert {row["who"] for row in get(sqlite_ledger, labels)} == {"kim"}
