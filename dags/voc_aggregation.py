@@ -11,6 +11,7 @@ from include.cycle import (
     PHASE,
     SIGNALS,
     STARTED,
+    SUPPORT,
     THEMES,
     artifacts,
     author_key,
@@ -23,7 +24,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(STARTED | SIGNALS), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(STARTED | SIGNALS | SUPPORT), doc_md=__doc__, **PHASE)
 def voc_aggregation() -> None:
     @task(outlets=[THEMES])
     def aggregate(*, outlet_events: Any = None) -> None:

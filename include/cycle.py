@@ -30,7 +30,9 @@ if TYPE_CHECKING:  # the functions below import these: a DAG file is read often,
 
 # asset                                     published by                       wakes
 STARTED = Asset("cycle/started")          # nightly_cycle                      voc_aggregation, compliance_checks,
-#                                                                              monitoring_rollups, outcome_review
+#                                                                              monitoring_rollups, outcome_review,
+#                                                                              customer_support
+DUE = Asset("support/due")                # support_clock                      customer_support
 REQUESTED = Asset("release/requested")    # release                            build_and_test
 THEMES = Asset("voice/themes")            # voc_aggregation                    story_writing, outcome_review
 STORIES = Asset("backlog/stories")        # story_writing                      scope_planning
@@ -39,6 +41,7 @@ CANDIDATE = Asset("release/candidate")    # build_and_test                     c
 COMPLIANT = Asset("release/compliant")    # compliance_checks                  deployment
 ACCEPTED = Asset("release/accepted")      # user_testing                       deployment
 DEPLOYED = Asset("release/deployed")      # deployment                         monitoring_rollups
+SUPPORT = Asset("support/signals")        # customer_support                   voc_aggregation
 SIGNALS = Asset("operations/signals")     # monitoring_rollups; deployment     voc_aggregation
 #                                           that was rolled back
 

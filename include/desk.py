@@ -10,6 +10,7 @@ from include.channels import Columns, FileSource, SqlSource
 from include.part import Part
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Priority = Literal["urgent", "high", "normal", "low"]
 OpenFrom = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
 Target = Annotated[float, Field(gt=0)]

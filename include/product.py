@@ -132,7 +132,8 @@ class Product(Part):
     @model_validator(mode="after")
     def _sources_differ(self) -> "Product":
         names = [source.name for source in self.voices.sources]
-        if twice := sorted({name for name in names if names.count(name) > 1} | ({"operations", "intake"} & set(names))):
+        taken = {name for name in names if names.count(name) > 1 or name in {"operations", "intake", "support"}}
+        if twice := sorted(taken):
             raise ValueError(f"voices.sources: names taken twice or reserved: {', '.join(twice)}")
         return self
 

@@ -19,7 +19,7 @@ class Loop:
     """The loop's DAGs on a running Airflow."""
 
     airflow: LocalAirflow
-    dags: int = 11
+    dags: int = 13
     seen: dict[str, str] = field(default_factory=dict)  # run: the state that was observed last
 
     def unpause(self) -> None:

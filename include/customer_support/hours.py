@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST = 3660  # days that are looked through: nobody waits longer for an answer
 Span = tuple[datetime, datetime]
 

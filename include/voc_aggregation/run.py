@@ -17,7 +17,7 @@ from include.ledger.tables import intakes, quarantine, theme_events, theme_voice
 from include.ledger.tables import voices as voices_table
 from include.privacy import contacts
 from include.product import Product
-from include.voc_aggregation import features, operations, store, themes
+from include.voc_aggregation import features, operations, store, support, themes
 from include.voc_aggregation.grouping import Grouping, grouped, vectorized
 from include.voc_aggregation.intake import Heard, Intake, Listener
 from include.voc_aggregation.spool import Spool
@@ -52,6 +52,8 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
         heard = Heard(voices, rows)
         listener = Listener(engine, product, run, author_key, heard, connections)
         found = [listener.listen(source) for source in product.voices.sources]
+        if product.support:
+            found.append(support.listen(engine, run, heard))
         evidence = {intake.source: artifacts.keep(json.dumps(intake.evidence, indent=1).encode(), ".json")[0]
                     for intake in found if intake.evidence}
         known = store.known_themes(engine, product.name)

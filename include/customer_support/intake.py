@@ -1,0 +1,159 @@
+"""The ticket sources of one product are read: their rows become new or changed tickets, known ones or quarantined rows."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from include.connection import Connections
+from include.customer_support import store
+from include.customer_support.tickets import PERSON, BadTicketError, ticket
+from include.desk import TicketSource
+from include.errors import InputError
+from include.ledger.runs import Run
+from include.product import Product
+from include.redaction import excerpt
+
+log = logging.getLogger(__name__)
+
+
+class BadRow(Protocol):
+    """A row that can't be read."""
+
+    @property
+    def place(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def row(self) -> str: ...
+
+
+class Chunk(Protocol):
+    """Some rows: `frame` has the source's columns and `place`; `cursor` is what to be told next time, once these are stored."""
+
+    @property
+    def frame(self) -> pd.DataFrame: ...
+    @property
+    def bad(self) -> list[Any]: ...
+    @property
+    def cursor(self) -> dict[str, Any] | None: ...
+
+
+class Channel(Protocol):
+    """An opened source, as `include.voc_aggregation.sources` keeps the promise; the DAG hands it in."""
+
+    def news(self, cursor: dict[str, Any] | None) -> Iterator[Any]: ...
+
+
+Opened = Callable[[Any, datetime, Connections], Channel]
+
+
+@dataclass
+class Intake:
+    """What reading one source came to: read = new + changed + known + quarantined."""
+
+    source: str
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    known: int = 0
+    quarantined: int = 0
+    error: str | None = None
+    cursor: dict[str, Any] | None = None
+
+    def counts(self) -> dict[str, Any]:
+        """The counts and the error, as a result wants them."""
+        return {"read": self.read, "new": self.new, "changed": self.changed, "known": self.known,
+                "quarantined": self.quarantined, "error": self.error}
+
+
+@dataclass
+class Heard:
+    """What is new in this run: tickets as they are now, and as they were (None for a new one), and rows set aside."""
+
+    tickets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    before: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    quarantine: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Reader:
+    """Reads the ticket sources of one product in one run."""
+
+    def __init__(self, engine: Engine, product: Product, run: Run, author_key: bytes, opened: Opened,
+                 connections: Connections) -> None:
+        self._engine, self._product, self._run, self._key = engine, product, run, author_key
+        self._opened, self._connections = opened, connections
+        self.heard = Heard()
+
+    def read(self, source: TicketSource) -> Intake:
+        """Take in what is new in `source`. A source that can't be read (further) says so in its `error`, and stops no other."""
+        intake = Intake(source.name)
+        mapping = hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:16]
+        known = store.cursor(self._engine, self._product.name, source.name) or {}
+        try:
+            channel = self._opened(source, self._run.at, self._connections)
+            for chunk in channel.news(known if known.get("mapping") == mapping else None):
+                self._take(chunk, source, intake)
+                if chunk.cursor is not None:
+                    intake.cursor = chunk.cursor | {"mapping": mapping}
+        except InputError as error:
+            intake.error = excerpt(str(error))
+            log.warning("%s: tickets of %s failed: %s", self._product.name, source.name, intake.error)
+        log.info("%s: tickets of %s: %s", self._product.name, source.name, intake.counts())
+        return intake
+
+    def _take(self, chunk: Chunk, source: TicketSource, intake: Intake) -> None:
+        assert self._product.support is not None  # noqa: S101  # who has no desk has no ticket source
+        rows: list[dict[str, Any]] = []
+        for bad in chunk.bad:
+            self._set_aside(source, intake, bad.place, bad.reason, bad.row)
+        names = list(map(str, chunk.frame.columns))
+        for values in chunk.frame.itertuples(index=False, name=None):
+            given = dict(zip(names, values, strict=True))
+            try:
+                rows.append(ticket(given, source, self._product.support.statuses, self._product.name, self._run.at, self._key))
+            except BadTicketError as error:
+                text = " | ".join(str(value) for name, value in given.items() if name != "place" and value not in {None, ""})
+                self._set_aside(source, intake, str(given["place"]), str(error), text)
+        there = store.tickets_by_id(self._engine, [row["id"] for row in rows])
+        for row in rows:
+            self._merge(row, self.heard.tickets.get(row["id"]) or there.get(row["id"]), there.get(row["id"]), intake)
+        intake.read += len(chunk.frame) + len(chunk.bad)
+
+    def _merge(self, row: dict[str, Any], known: dict[str, Any] | None, before: dict[str, Any] | None, intake: Intake) -> None:
+        if known is not None:
+            row = _merged(row, known)
+            if row == known:
+                intake.known += 1
+                return
+        self.heard.tickets[row["id"]] = row
+        self.heard.before[row["id"]] = before
+        intake.new += known is None
+        intake.changed += known is not None
+
+    def _set_aside(self, source: TicketSource, intake: Intake, place: str, reason: str, row: str) -> None:
+        text = "\x1f".join((self._product.name, "tickets", source.name, place, row))
+        found = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        self.heard.quarantine[found] = {
+            "id": found, "product": self._product.name, "source": source.name, "place": place, "reason": excerpt(reason),
+            "row": excerpt(row), "at": self._run.at}
+        intake.quarantined += 1
+
+
+def _merged(row: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """`row` as the source has it now, with what was found out about the ticket before. A category that a person gave counts."""
+    given = row["triage"] != PERSON
+    same_text = (row["subject"], row["body"]) == (known["subject"], known["body"])
+    ours = {"heard_at": known["heard_at"], "area": known["area"], "team": row["team"] or known["team"]}
+    if not given and same_text:
+        ours |= {name: known[name] for name in ("triage", "confidence", "category")}
+    if row["resolved_at"] and known["resolved_at"]:
+        ours["resolved_at"] = min(row["resolved_at"], known["resolved_at"])
+    if known["first_response_at"] and row["first_response_at"]:
+        ours["first_response_at"] = min(row["first_response_at"], known["first_response_at"])
+    return row | ours
