@@ -1,5 +1,5 @@
 """### 1. Voice of the customer
-Hears what customers wrote since last time, checks it at the border, redacts it, understands it (English and Korean) and
+Hears what customers wrote since last time (every night, and within seconds what the intake endpoint received), checks it at the border, redacts it, understands it (English and Korean) and
 groups it into themes that keep their ids. Publishes `voice/themes` when something changed.
 """
 
@@ -9,6 +9,7 @@ from airflow.sdk import dag, task
 
 from include.cycle import (
     PHASE,
+    RECEIVED,
     SIGNALS,
     STARTED,
     SUPPORT,
@@ -24,7 +25,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(STARTED | SIGNALS | SUPPORT), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(STARTED | RECEIVED | SIGNALS | SUPPORT), doc_md=__doc__, **PHASE)
 def voc_aggregation() -> None:
     @task(outlets=[THEMES])
     def aggregate(*, outlet_events: Any = None) -> None:

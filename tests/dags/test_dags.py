@@ -20,7 +20,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "release": (set(), {"release/requested"}),
     "support_clock": (set(), {"support/due"}),
     "customer_support": ({"cycle/started", "support/due"}, {"support/signals"}),
-    "voc_aggregation": ({"cycle/started", "operations/signals", "support/signals"}, {"voice/themes"}),
+    "voc_aggregation": ({"cycle/started", "voice/received", "operations/signals", "support/signals"}, {"voice/themes"}),
     "story_writing": ({"voice/themes"}, {"backlog/stories"}),
     "scope_planning": ({"backlog/stories"}, {"backlog/scope"}),
     "build_and_test": ({"backlog/scope", "release/requested"}, {"release/candidate"}),
