@@ -18,10 +18,12 @@ from include.errors import InputError
 from include.ledger.runs import Run
 from include.privacy import contacts
 from include.product import Product
-from include.redaction import author_hash, excerpt, redact
-from include.voc_aggregation import features, store, understanding
+from include.redaction import author_hash, excerpt
+from include.voc_aggregation import store
 from include.voc_aggregation.contract import Contract
+from include.voc_aggregation.hearing import Columns, Hearing, Understood, pieces, understood
 from include.voc_aggregation.mapping import mapped, voice_id
+from include.voc_aggregation.second import Pipeline
 from include.voc_aggregation.sources import opened
 from include.voc_aggregation.sources.source import Chunk
 from include.voc_aggregation.spool import Spool
@@ -64,21 +66,25 @@ class Heard:
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Take in voices of customers."""
-        self.voices.add(rows)
-        self.ids += [row["id"] for row in rows]
-        self.kinds += [row["kind"] for row in rows]
-        self.languages += [row["language"] for row in rows]
-        self.times += [row["written_at"] for row in rows]
-        self.features.append(features.counts(row["text"] for row in rows))
+        self.take(understood(rows))
+
+    def take(self, found: Understood) -> None:
+        """Take in voices of customers that are understood already."""
+        self.voices.extend(found.rows)
+        self.ids += found.ids
+        self.kinds += found.kinds
+        self.languages += found.languages
+        self.times += found.times
+        self.features.append(found.features)
 
 
 class Listener:
     """Listens to the sources of one product in one run."""
 
     def __init__(self, engine: Engine, product: Product, run: Run, author_key: bytes, heard: Heard,
-                 connections: Connections) -> None:
+                 connections: Connections, pipeline: Pipeline[Columns, Understood]) -> None:
         self._engine, self._product, self._run, self._key, self._heard = engine, product, run, author_key, heard
-        self._connections = connections
+        self._connections, self._pipeline = connections, pipeline
 
     def listen(self, source: AnySource) -> Intake:
         """Hear what is new in `source`. A source that can't be read (further) says so in its `error`, and stops no other.
@@ -104,6 +110,7 @@ class Listener:
     def _taken(self, chunks: Iterator[Chunk], source: Channel, intake: Intake) -> Iterator[Chunk]:
         """`chunks`, each after its rows were taken in."""
         contract: Contract | None = None
+        hearing = Hearing(self._product.name, source.name, source.rating_scale, self._key, self._run.at)
         stored: set[str] = set()
         for chunk in chunks:
             if not len(chunk.frame) and not chunk.bad:
@@ -122,7 +129,8 @@ class Listener:
             stored.update(good["id"])
             if source.columns.contact:
                 self._heard.consents += self._consents(good, source)
-            self._heard.add(self._voices(good, source))
+            for piece in pieces(good):
+                self._pipeline.put(hearing, piece)
             self._set_aside(chunk, rest, reasons, source)
             intake.read += len(chunk.frame) + len(chunk.bad)
             intake.stored += len(good)
@@ -131,25 +139,6 @@ class Listener:
             log.info("%s: source %s: %s rows read", self._product.name, source.name, f"{intake.read:,}")
             intake.evidence = contract.evidence() if contract else None
             yield chunk
-
-    def _voices(self, rows: pd.DataFrame, source: Channel) -> list[dict[str, Any]]:
-        names = rows.columns.tolist()
-        records = zip(*(rows[name].tolist() for name in names), strict=True)
-        return [self._voice(dict(zip(names, record, strict=True)), source) for record in records]
-
-    def _voice(self, row: dict[str, Any], source: Channel) -> dict[str, Any]:
-        text = redact(row["text"])
-        rating = None if row["rating"] != row["rating"] else row["rating"]  # NaN is no rating
-        feeling = understanding.sentiment(text, rating, source.rating_scale)
-        external = row["external_id"]
-        return {
-            "id": row["id"], "product": self._product.name, "source": source.name, "origin": "customer",
-            "external_id": redact(external) if external and "@" in external else external, "text": text,
-            "language": understanding.language(text, row["language"]), "kind": understanding.kind(text, feeling),
-            "sentiment": feeling, "rating": rating,
-            "author": author_hash(row["author"], self._key) if row["author"] else None,
-            "written_at": row["written_at"].to_pydatetime(), "heard_at": self._run.at,
-        }
 
     def _consents(self, rows: pd.DataFrame, source: Channel) -> list[contacts.Word]:
         said = zip(*(rows[name].tolist() for name in ("author", "contact", "consent", "written_at")), strict=True)

@@ -19,7 +19,9 @@ from include.privacy import contacts
 from include.product import Product
 from include.voc_aggregation import features, operations, store, support, themes
 from include.voc_aggregation.grouping import Grouping, grouped, vectorized
+from include.voc_aggregation.hearing import Columns, Understood
 from include.voc_aggregation.intake import Heard, Intake, Listener
+from include.voc_aggregation.second import Pipeline
 from include.voc_aggregation.spool import Spool
 from include.voc_aggregation.themes import Theme
 
@@ -48,10 +50,12 @@ def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
 
 def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
                connections: Connections) -> Result:
-    with Spool(["written_at", "heard_at"]) as voices, Spool(["at"]) as rows:
+    with Spool() as voices, Spool() as rows:
         heard = Heard(voices, rows)
-        listener = Listener(engine, product, run, author_key, heard, connections)
-        found = [listener.listen(source) for source in product.voices.sources]
+        with Pipeline[Columns, Understood](heard.take) as pipeline:
+            listener = Listener(engine, product, run, author_key, heard, connections, pipeline)
+            found = [listener.listen(source) for source in product.voices.sources]
+            pipeline.drain()
         if product.support:
             found.append(support.listen(engine, run, heard))
         evidence = {intake.source: artifacts.keep(json.dumps(intake.evidence, indent=1).encode(), ".json")[0]

@@ -1,23 +1,25 @@
 """Rows on their way to the ledger, kept in a temporary file: a big source doesn't have to fit into memory."""
 
-import json
+import pickle
 import tempfile
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 BATCH = 5_000
 
 
-class Spool:
-    """Rows (plain values, and times with a zone in the columns `times`) in the order they came; its file goes with it."""
+def encoded(rows: Iterable[Mapping[str, Any]]) -> list[bytes]:
+    """`rows` as a spool keeps them."""
+    return [pickle.dumps(row, pickle.HIGHEST_PROTOCOL) for row in rows]
 
-    def __init__(self, times: Collection[str]) -> None:
-        self._times = tuple(times)
+
+class Spool:
+    """Rows in the order they came. Their file has no name, is read by its writer alone, and goes with it."""
+
+    def __init__(self) -> None:
         self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed by __exit__
         self._starts = array("Q")
-        self._encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=datetime.isoformat).encode
 
     def __enter__(self) -> Self:
         return self
@@ -30,24 +32,28 @@ class Spool:
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append `rows`."""
+        self.extend(encoded(rows))
+
+    def extend(self, rows: Sequence[bytes]) -> None:
+        """Append rows that are `encoded` already."""
         end = self._file.seek(0, 2)
         for row in rows:
             self._starts.append(end)
-            end += self._file.write(self._encode(row).encode() + b"\n")
+            end += len(row)
+        self._file.write(b"".join(rows))
 
     def pick(self, rows: Iterable[int]) -> Iterator[dict[str, Any]]:
         """The rows with these numbers, counted from 0."""
         for row in rows:
             self._file.seek(self._starts[row])
-            yield self._read(self._file.readline())
+            yield self._read()
 
     def batches(self) -> Iterator[list[dict[str, Any]]]:
         """All rows, some thousands at a time."""
         self._file.seek(0)
-        while batch := [self._read(line) for _, line in zip(range(BATCH), self._file, strict=False)]:
-            yield batch
+        for start in range(0, len(self), BATCH):
+            yield [self._read() for _ in range(min(BATCH, len(self) - start))]
 
-    def _read(self, line: bytes) -> dict[str, Any]:
-        row: dict[str, Any] = json.loads(line)
-        row.update((name, datetime.fromisoformat(row[name])) for name in self._times)
+    def _read(self) -> dict[str, Any]:
+        row: dict[str, Any] = pickle.load(self._file)  # noqa: S301  # written by this very object
         return row

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,9 +89,14 @@ def most_common(counts: Counter[str]) -> str:
 def centroid(total: Any) -> tuple[list[int], list[float]]:
     """The KEPT strongest columns of a sum of vectors (length WIDTH), as a unit vector."""
     there = np.flatnonzero(total > 0)
-    strongest = np.sort(there[np.argsort(-total[there], kind="stable")[:KEPT]])
-    weights = total[strongest] / np.linalg.norm(total[strongest])
-    return strongest.tolist(), [float(weight) for weight in weights]
+    columns, weights = _strongest(there, total[there])
+    return columns.tolist(), weights.tolist()
+
+
+def _strongest(columns: Any, weights: Any) -> tuple[Any, Any]:
+    strongest = np.sort(np.argsort(-weights, kind="stable")[:KEPT])
+    kept = weights[strongest]
+    return columns[strongest], kept / np.linalg.norm(kept)
 
 
 def centroids(themes: Sequence[Theme]) -> csr_matrix:
@@ -183,10 +189,15 @@ def _from(matrix: csr_matrix, least: float) -> csr_matrix:
 
 
 def _centers(vectors: csr_matrix, groups: Sequence[Indices]) -> csr_matrix:
-    found = [centroid(np.asarray(vectors[group].sum(axis=0)).ravel()) for group in groups]
+    """The centroids of groups of rows."""
+    rows = np.concatenate(groups)
+    ends = np.cumsum([0, *map(len, groups)])
+    sums = csr_matrix((np.ones(len(rows), np.float32), rows, ends), shape=(len(groups), vectors.shape[0])) @ vectors
+    sums.sort_indices()
+    found = [_strongest(sums.indices[start:end], sums.data[start:end]) for start, end in pairwise(sums.indptr)]
     ends = np.cumsum([0, *(len(columns) for columns, _ in found)])
-    return csr_matrix((np.concatenate([weights for _, weights in found]).astype(np.float32),
-                          np.concatenate([columns for columns, _ in found]).astype(np.int32), ends), shape=(len(groups), WIDTH))
+    columns, weights = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return csr_matrix((weights, columns, ends), shape=(len(groups), WIDTH))
 
 
 def _alike(vectors: csr_matrix, stars: list[Indices]) -> list[Indices]:

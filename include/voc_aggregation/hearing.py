@@ -1,0 +1,73 @@
+"""Rows of a source become voices: redacted, understood, and counted for the grouping. Pure, so it may be done anywhere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from scipy.sparse import csr_matrix
+
+from include.redaction import author_hash, redact
+from include.voc_aggregation import features, understanding
+from include.voc_aggregation.spool import encoded
+
+Columns = dict[str, list[Any]]
+PIECE = 5_000  # rows that are worked on at a time
+_WANTED = ("id", "external_id", "text", "language", "rating", "author", "written_at")
+
+
+@dataclass(frozen=True)
+class Understood:
+    """Voices: their rows as a spool keeps them, and what grouping needs of them, in the same order."""
+
+    rows: list[bytes]
+    ids: list[str]
+    kinds: list[str]
+    languages: list[str]
+    times: list[datetime]
+    features: csr_matrix
+
+
+def understood(rows: list[dict[str, Any]]) -> Understood:
+    """Rows of the table `voices` with all that is wanted of them."""
+    return Understood(encoded(rows), [row["id"] for row in rows], [row["kind"] for row in rows],
+                      [row["language"] for row in rows], [row["written_at"] for row in rows],
+                      features.counts(row["text"] for row in rows))
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How the rows of one source become voices: `pieces` of them go in, and each comes out as `Understood`."""
+
+    product: str
+    source: str
+    rating_scale: tuple[float, float]
+    author_key: bytes
+    at: datetime
+
+    def __call__(self, columns: Columns) -> Understood:
+        records = zip(*columns.values(), strict=True)
+        return understood([self._voice(dict(zip(columns, record, strict=True))) for record in records])
+
+    def _voice(self, row: dict[str, Any]) -> dict[str, Any]:
+        text = redact(row["text"])
+        rating = None if row["rating"] != row["rating"] else row["rating"]  # NaN is no rating
+        feeling = understanding.sentiment(text, rating, self.rating_scale)
+        external = row["external_id"]
+        return {
+            "id": row["id"], "product": self.product, "source": self.source, "origin": "customer",
+            "external_id": redact(external) if external and "@" in external else external, "text": text,
+            "language": understanding.language(text, row["language"]), "kind": understanding.kind(text, feeling),
+            "sentiment": feeling, "rating": rating,
+            "author": author_hash(row["author"], self.author_key) if row["author"] else None,
+            "written_at": row["written_at"], "heard_at": self.at,
+        }
+
+
+def pieces(rows: pd.DataFrame) -> Iterator[Columns]:
+    """What `Hearing` wants of rows as `mapping.mapped` gives them, at most PIECE at a time."""
+    for start in range(0, len(rows), PIECE):
+        part = rows.iloc[start: start + PIECE]
+        columns = {name: part[name].tolist() for name in _WANTED}
+        yield columns | {"written_at": [moment.to_pydatetime() for moment in columns["written_at"]]}
