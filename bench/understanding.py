@@ -33,7 +33,7 @@ def reviews(name: str) -> tuple[list[str], list[str]]:
 
 
 def film_reviews(learnt: int, held: int) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Texts and labels to learn from, texts and labels held out: at most so many of each label.
+    """Texts and labels to learn from, texts and labels held out: so many of each label, or as many as balance.
 
     A film is held out where sha1("split" + movie_id) is divisible by 5; reviews are taken in the order of sha1(review_id).
     """
@@ -44,7 +44,8 @@ def film_reviews(learnt: int, held: int) -> tuple[list[str], list[str], list[str
     parts = []
     for is_out, most in ((False, learnt), (True, held)):
         there = [line for line, apart in zip(lines, out, strict=True) if apart == is_out]
-        taken = [line for label in "01" for line in [one for one in there if one["label"] == label][:most]]
+        each = [[line for line in there if line["label"] == label] for label in "01"]
+        taken = [line for some in each for line in some[:min(most, *map(len, each))]]
         parts += [[line["document"] for line in taken], [line["label"] for line in taken]]
     return parts[0], parts[1], parts[2], parts[3]
 

@@ -104,9 +104,8 @@ KOREAN_BEFORE = re.compile(r"(?:안|못|덜)\s?$")
 KOREAN_AFTER = re.compile(r"\S{0,2}(?:지\s?(?:는\s?|도\s?|가\s?)?(?:않|못|안)|지\s?마)|\S{0,2}\s?없|진\s?않")
 
 
-def _forms(english: str, korean: str) -> Callable[[str], re.Match[str] | None]:
-    """A search for the first match in a lower-case text,"
-    " of the English forms if it has Latin letters and of the Korean ones."""
+def forms(english: str, korean: str) -> Callable[[str], re.Match[str] | None]:
+    """A search for the first match in a lower-case text: of the English forms if it has Latin letters, and of the Korean ones."""
     latin, in_english, in_korean = re.compile("[a-z?]").search, re.compile(english).search, re.compile(korean).search
 
     def search(text: str) -> re.Match[str] | None:
@@ -117,7 +116,7 @@ def _forms(english: str, korean: str) -> Callable[[str], re.Match[str] | None]:
 
 
 # What kind of voice a text is: forms of English (lower case) and Korean texts. `understanding.kind` says which one wins.
-FEATURE = _forms(
+FEATURE = forms(
     r"\b(?:would be (?:really |so |very )?(?:nice|great|good|cool|awesome|helpful|useful|perfect|lovely|handy)\b|"
     r"(?:add|make|bring|create|put|include|give|more)\b[^.!?]{1,60}\bplea?s?e?\b|just please|please (?:offer|add|create|"
     r"undo|bring|include|allow|make|let|support|implement|give us|put|provide|consider)|pls add|plz add|(?:would|'d|"
@@ -135,7 +134,7 @@ FEATURE = _forms(
     r"했으면\s?(?:좋|합니|해|하네|함)|됐으면\s?(?:좋|합니)|되었으면\s?(?:좋|합니)|주(?:셨|었)으면|줬으면|[가-힣]면\s?(?:더\s?|정말\s?)?좋겠|꼭\s?필요|"
     r"면\s?(?:더\s?)?좋을\s?(?:것|거|듯|텐데)|기능.{0,12}(?:필요|원해|원합|넣어|만들어)|지원\s?(?:해\s?주|부탁|바라)|"
     r"만들어\s?주|넣어\s?주|건의|개선\s?(?:해|부탁|바라|요청)|제안")
-BUG = _forms(
+BUG = forms(
     r"\b(?:crash\w*|bugs?|buggy|error\w*|exceptions?|npe|fail(?:s|ed|ing|ure|ures)?|broken|breaks?|freez\w+|froze\w*|"
     r"hangs?|hung|stuck|glitch\w*|(?:can'?t|can ?not|won'?t|couldn'?t|doesn'?t|isnt|wont|cant|doesnt|didnt|dont|can\?t|"
     r"won t|don\?t) (?!wait|stop|go wrong|recommend|complain|get enough|believe how|beat|put it down|live without|mind|"
@@ -156,16 +155,16 @@ BUG = _forms(
     r"들어가|들려)|못\s?(?:하|해|함|들어|받)|(?:되|하|나오|보이|열리|오|뜨|들리)지\s?(?:를\s?|가\s?|도\s?)?(?:않|못)|"
     r"불가|실패|느[리려림린]|렉|버벅|깨[지져짐진]|누락|지연|늦[게어었]|끊[기겨김긴]|사라[지졌졌짐]|중복\s?결제|"
     r"두\s?번\s?결제|환불|고쳐|수정\s?(?:해|부탁|바라)|오작동|이상해|뜹니다|무한\s?로딩|로딩\s?(?:만|중)|차단")
-QUESTION = _forms(
+QUESTION = forms(
     r"\b(?:how (?:do|can|to|does|should|would|long|much|many)|what (?:is|are|does|do|should|happens)|where (?:is|are|"
     r"can|do)|why (?:is|are|does|do|did|can't|was|has|won't)|when (?:will|is|can|does)|who (?:is|do|can)|which|"
     r"is (?:there|it|this) (?:a |any |possible)?|can (?:i|you|we|anyone|someone|somebody)|could (?:you|i|someone)|"
     r"does (?:it|anyone|this|the)|do (?:i|you)|any(?:one|body) know|are (?:there|you))\b[^.!]*\?|\?\s*$",
     r"\?\s*$|(?:나요|까요|가요|은가|는지요|니까|냐고|냐|알려\s?주|궁금|어떻게\s?(?:하|해|되|돼|써)|문의)")
-THANKS = _forms(
+THANKS = forms(
     r"\b(?:thanks?|thank you|kudos|well done|good job|great job|love (?:it|this|the))\b",
     r"감사|고마|고맙|잘\s?(?:돼|되네|됩니다|써|쓰고)|최고")
-MENDED = _forms(
+MENDED = forms(
     r"\b(?:works? (?:\w+ )?(?:again|now|perfect\w*|great|fine|well|flawless\w*|smooth\w*|as expected|like a charm)|"
     r"now (?:\w+ )?works?|(?:is|was|got|been|finally|now) (?:fixed|solved|resolved|mended)|no (?:more )?(?:problems?|"
     r"issues?|bugs?|crash\w*|errors?|lag\w*|glitch\w*|complaints?)|(?:never|not once|hasn'?t|"
