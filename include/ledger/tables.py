@@ -183,6 +183,7 @@ tickets = Table("tickets", metadata, _key("id"), _word("product"), _word("source
                 _word("triage"), _number("confidence"), _at("created_at"), _at("updated_at"), _at("first_response_at", True),
                 _at("customer_replied_at", True), _at("agent_replied_at", True), _at("resolved_at", True), _number("csat"),
                 _number("csat_worst"), _number("csat_best"), _text("csat_comment", True), _word("voice_id"), _at("heard_at"),
+                _at("erased_at", True),
                 Index(None, "product", "status"), Index(None, "product", "created_at"), Index(None, "voice_id"))
 # What happened to a ticket: created, status, routed, warned, breached, escalated. Never rewritten.
 ticket_events = Table("ticket_events", metadata, _key("ticket_id", "tickets.id"), _key("kind"),

@@ -112,6 +112,7 @@ def upgrade() -> None:
     sa.Column('csat_comment', sa.Text(), nullable=True),
     sa.Column('voice_id', sa.String(length=255), nullable=False),
     sa.Column('heard_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tickets'))
     )
     with op.batch_alter_table('tickets', schema=None) as batch_op:
