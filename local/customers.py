@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from local.sample.phrases import COUPON_FAILS, COUPON_WORKS, ERRORS, Phrases
 
 SAMPLE = Path(__file__).parent / "sample" / "voices.csv"
+TICKETS = Path(__file__).parent / "sample" / "tickets.csv"
 HEADER = ("id", "text", "written_at", "author", "rating")
 TEAS = ("sencha", "sejak", "barley", "omija", "yuja", "earl-grey")
 COUPON = "TEA10"
@@ -48,6 +49,26 @@ def write_history(csv_path: Path, now: datetime) -> None:
     fresh.write_bytes(_lines([HEADER]) + _lines([(id_, text, at.isoformat(timespec="seconds"), author, rating)
                                                  for id_, text, at, author, rating in rows]))
     fresh.rename(csv_path)
+
+
+def write_tickets(csv_path: Path, now: datetime) -> None:
+    """The desk's tickets of the two weeks before `now`, from sample/tickets.csv. A file that is there already stays as it is."""
+    if csv_path.exists():
+        return
+    csv_path.parent.mkdir(parents=True, exist_ok=True)
+    with TICKETS.open(encoding="utf-8", newline="") as file:
+        rows = [_ticket(row, now) for row in csv.DictReader(file)]
+    fresh = csv_path.with_suffix(".new")
+    fresh.write_bytes(_lines([tuple(rows[0])]) + _lines([tuple(row.values()) for row in rows]))
+    fresh.rename(csv_path)
+
+
+def _ticket(row: dict[str, str], now: datetime) -> dict[str, str]:
+    """A sample ticket with times in place of its hours: hours ago that it was made, and hours after that."""
+    made = now - timedelta(hours=float(row.pop("hours_ago")))
+    times = {"created_at": "0", "first_response_at": row.pop("first_hours"), "resolved_at": row.pop("resolved_hours")}
+    return row | {name: (made + timedelta(hours=float(hours))).isoformat(timespec="seconds") if hours else ""
+                  for name, hours in times.items()}
 
 
 def use_shop(url: str, csv_path: Path, customers: int, seed: int, pace: Pace = lambda: None) -> dict[str, int]:

@@ -28,15 +28,18 @@ from include.ledger.tables import (
     scopes,
     stories,
     story_themes,
+    suggestions,
     theme_voices,
     themes,
+    ticket_clocks,
+    tickets,
     voices,
 )
 from include.ledger.trace import trace
 from include.markup import plain
 from include.product import folders, home, product_named
 from local.airflow import USER, LocalAirflow
-from local.customers import keep_using, write_history
+from local.customers import keep_using, write_history, write_tickets
 from local.loop import Loop
 from local.own_voices import describe
 from local.sample.history import create, merge_fix
@@ -69,6 +72,7 @@ class Demo:
         """The shop's repository and its first reviews, a migrated ledger, a running Airflow."""
         repository = create(self.folder / "demo")
         write_history(self.reviews, datetime.now(UTC))
+        write_tickets(self.folder / "demo" / "shop-tickets.csv", datetime.now(UTC))
         upgrade(f"sqlite:///{self.folder / 'ledger.db'}")
         self.say("starting Airflow on 127.0.0.1 …")
         self.airflow.start()
@@ -177,6 +181,24 @@ class Demo:
               "Airflow and the shop go on running; `make stop` ends both.")
 
 
+    def show_desk(self) -> None:
+        """The open tickets: who has them, until when, and what could be answered, which a person sends."""
+        due = select(func.min(ticket_clocks.c.due_at)).where(ticket_clocks.c.ticket_id == tickets.c.id,
+                                                             ticket_clocks.c.stopped_at.is_(None)).scalar_subquery()
+        best = select(suggestions.c.text).where(suggestions.c.ticket_id == tickets.c.id,
+                                                suggestions.c.rank == 1).scalar_subquery()
+        query = select(tickets, due.label("due"), best.label("best")).where(
+            tickets.c.product == "shop", tickets.c.status != "resolved").order_by(tickets.c.created_at)
+        with reading(self.ledger) as connection:
+            rows = connection.execute(query).all()
+        print("\nThe support desk")
+        for row in rows:
+            until = f"due {row.due:%Y-%m-%d %H:%M} UTC" if row.due else row.status
+            print(f"  {row.external_id}  {row.priority:<7} {row.category or 'needs a person':<15} {row.team:<13} {until:<25} "
+                  f"{plain(row.subject, 60)}")
+            if row.best:
+                print(f"        suggested: {plain(row.best, 110)}")
+
     def show_own(self, product: str) -> None:
         """What became of your own file: its themes, and the stories that the scope takes in."""
         largest = select(themes.c.name, themes.c.size, themes.c.kind, themes.c.language).where(
@@ -234,6 +256,7 @@ def main() -> None:
         sys.exit(f"The shop was not deployed; the runs say why: {demo.airflow.url}/dag_runs")
     demo.second_turn(repository)
     demo.show()
+    demo.show_desk()
     if own:
         demo.show_own(own.name)
 

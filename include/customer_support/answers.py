@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import FeatureUnion
 
 from include.redaction import redact
 
@@ -43,14 +42,12 @@ def suggest(asked: Sequence[str], sources: Sequence[Source]) -> list[list[Sugges
     """For each text of `asked`, the nearest `sources`, best first; none where nothing is near."""
     if not sources or not asked:
         return [[] for _ in asked]
-    features = FeatureUnion([
-        ("words", TfidfVectorizer(token_pattern=r"(?u)\w+", sublinear_tf=True)),  # noqa: S106  # no password
-        ("parts", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True))])
+    features = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3), sublinear_tf=True)  # so Korean needs no tokenizer
     features.fit([*asked, *(source.text for source in sources)])  # words that only a question has make it less like all sources
     known = features.transform([source.text for source in sources])
     found: list[list[Suggestion]] = []
     for start in range(0, len(asked), BATCH):
-        nearness = (features.transform(asked[start: start + BATCH]) @ known.T).toarray() / 2  # each part is of length one
+        nearness = (features.transform(asked[start: start + BATCH]) @ known.T).toarray()
         found += [_best(row, sources) for row in nearness]
     return found
 

@@ -128,7 +128,7 @@ class Reader:
     def _merge(self, row: dict[str, Any], known: dict[str, Any] | None, before: dict[str, Any] | None, intake: Intake) -> None:
         if known is not None:
             row = _merged(row, known)
-            if row == known:
+            if row == known or known["erased_at"]:  # what was erased stays so, though the source still has it
                 intake.known += 1
                 return
         self.heard.tickets[row["id"]] = row

@@ -213,7 +213,7 @@ class _Desk:
     def _write(self, connection: Connection, found: Iterable[Intake], heard: Heard, clocks: list[Row],
                proposed: list[Row]) -> None:
         upsert(connection, quarantine, list(heard.quarantine.values()), keep=True)
-        upsert(connection, tickets, list(heard.tickets.values()))
+        upsert(connection, tickets, list(heard.tickets.values()), where=tickets.c.erased_at.is_(None))
         upsert(connection, ticket_events, self.events, keep=True)
         upsert(connection, ticket_clocks, clocks)
         upsert(connection, suggestions, proposed, keep=True)

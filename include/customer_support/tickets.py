@@ -71,7 +71,7 @@ def ticket(row: Mapping[str, Any], source: TicketSource, statuses: Statuses, pro
         "csat": _csat(given["rating"], source.rating_scale), "csat_worst": source.rating_scale[0],
         "csat_best": source.rating_scale[1],
         "csat_comment": redact(given["rating_comment"]) if given["rating_comment"] else None, "voice_id": voice_of(found),
-        "heard_at": at,
+        "heard_at": at, "erased_at": None,
     }
 
 

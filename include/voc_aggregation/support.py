@@ -39,7 +39,8 @@ def listen(engine: Engine, run: Run, heard: Heard) -> Intake:
 
 
 def _unheard(engine: Engine, product: str, voice: ColumnElement[str], *where: ColumnElement[bool]) -> list[Row]:
-    query = (select(tickets).where(tickets.c.product == product, ~exists().where(voices.c.id == voice), *where)
+    query = (select(tickets)
+             .where(tickets.c.product == product, tickets.c.erased_at.is_(None), ~exists().where(voices.c.id == voice), *where)
              .order_by(tickets.c.created_at, tickets.c.id))
     with reading(engine) as connection:
         return [dict(row) for row in connection.execute(query).mappings()]

@@ -15,7 +15,9 @@ from threading import Event, Thread
 
 import pytest
 
-from local.customers import SAMPLE, keep_using, use_shop, write_history
+from include.customer_support.tickets import ticket
+from include.product import SCHEMA, read_product
+from local.customers import SAMPLE, keep_using, use_shop, write_history, write_tickets
 from local.sample.phrases import COUPON_FAILS, COUPON_WORKS, ERRORS
 from tests.conftest import NOW
 
@@ -121,3 +123,21 @@ def test_every_phrase_can_be_written() -> None:
     for phrases in (COUPON_FAILS, ERRORS, COUPON_WORKS):
         assert set(phrases) == {"en", "ko"}
         assert all("{" not in part.format(code="X") for parts in phrases.values() for choices in parts for part in choices)
+
+
+def test_sample_tickets_are_tickets_of_the_shops_desk(tmp_path: Path) -> None:
+    path = tmp_path / "tickets.csv"
+    write_tickets(path, NOW)
+    before = path.read_bytes()
+    write_tickets(path, NOW + timedelta(days=1))
+    assert path.read_bytes() == before
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    support = read_product(SCHEMA.parent / "shop.yaml").support
+    assert support is not None
+    [source] = support.sources
+    assert set(source.columns.names()) <= rows[0].keys()
+    tickets = [ticket(row, source, support.statuses, "shop", NOW, b"secret") for row in rows]
+    assert {row["language"] for row in tickets} == {"en", "ko"}
+    assert {row["status"] for row in tickets} == {"open", "waiting", "resolved"}
+    assert all(row["created_at"] < NOW for row in tickets)

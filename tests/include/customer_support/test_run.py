@@ -133,6 +133,17 @@ def test_the_same_run_again_says_the_same(ledger: Engine, home: Path) -> None:
     assert dump(ledger) == before
 
 
+def test_what_was_erased_stays_erased(ledger: Engine, home: Path, artifacts: Artifacts) -> None:
+    write(home / "tickets.csv", FEW[:1])
+    work(ledger, desk())
+    [row] = get(ledger, tickets)
+    put(ledger, tickets, row | {"subject": "", "body": "", "author": None, "erased_at": NOW})
+    write(home / "tickets.csv", [FEW[0] | {"status": "pending"}])
+    assert work(ledger, desk(), 2)["sources"]["desk"]["known"] == 1
+    assert get(ledger, tickets)[0]["subject"] == ""
+    assert hear(ledger, desk(), artifacts)["sources"]["support"]["read"] == 0
+
+
 def test_a_product_without_a_desk_rests(ledger: Engine) -> None:
     assert work(ledger, product())["publish"] == []
 
