@@ -1,6 +1,7 @@
 """### 1. Voice of the customer
-Hears what customers wrote since last time (every night, and within seconds what the intake endpoint received), checks it at the border, redacts it, understands it (English and Korean) and
-groups it into themes that keep their ids. Publishes `voice/themes` when something changed.
+Hears what customers wrote since last time (every night, and within seconds what the intake endpoint received), checks it
+at the border, redacts it, understands it (English and Korean) and groups it into themes that keep their ids. Publishes
+`voice/themes` when something changed.
 """
 
 from typing import Any

@@ -125,6 +125,11 @@ def excerpt(text: str, limit: int = 2000) -> str:
     return redacted if len(redacted) <= limit else redacted[: limit - 1] + "…"
 
 
-def author_hash(author: str, key: bytes) -> str:
-    """Who wrote, as 16 hex digits of HMAC-SHA-256 under `key`: the same person is known again, and nobody by name."""
+def author_hash(author: str, key: bytes | None) -> str:
+    """Who wrote, as 16 hex digits of HMAC-SHA-256 under `key`: the same person is known again, and nobody by name.
+
+    Without a key `author` is such a hash already.
+    """
+    if key is None:
+        return author
     return hmac.digest(key, author.strip().casefold().encode("utf-8", "replace"), "sha256").hex()[:16]

@@ -43,7 +43,7 @@ class Hearing:
     product: str
     source: str
     rating_scale: tuple[float, float]
-    author_key: bytes
+    author_key: bytes | None
     at: datetime
 
     def __call__(self, columns: Columns) -> Understood:

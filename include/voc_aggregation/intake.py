@@ -25,7 +25,8 @@ from include.voc_aggregation.hearing import Columns, Hearing, Understood, pieces
 from include.voc_aggregation.mapping import mapped, voice_id
 from include.voc_aggregation.second import Pipeline
 from include.voc_aggregation.sources import opened
-from include.voc_aggregation.sources.source import Chunk
+from include.voc_aggregation.sources.inbox import InboxChannel, InboxSource
+from include.voc_aggregation.sources.source import Chunk, Source
 from include.voc_aggregation.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Listener:
         self._engine, self._product, self._run, self._key, self._heard = engine, product, run, author_key, heard
         self._connections, self._pipeline = connections, pipeline
 
-    def listen(self, source: AnySource) -> Intake:
+    def listen(self, source: AnySource | InboxSource) -> Intake:
         """Hear what is new in `source`. A source that can't be read (further) says so in its `error`, and stops no other.
 
         The cursor goes with what the product file says of the source: where that changes, it is read from its beginning.
@@ -97,7 +98,7 @@ class Listener:
         try:
             if source.columns.contact:
                 self._heard.contact_key = contacts.key_of(self._connections)
-            news = opened(source, self._run.at, self._connections).news(known if known.get("mapping") == mapping else None)
+            news = self._opened(source).news(known if known.get("mapping") == mapping else None)
             for chunk in self._taken(news, source, intake):
                 if chunk.cursor is not None:
                     intake.cursor = chunk.cursor | {"mapping": mapping}
@@ -107,10 +108,19 @@ class Listener:
         log.info("%s: source %s: %s", self._product.name, source.name, intake.counts())
         return intake
 
+    def _opened(self, source: AnySource | InboxSource) -> Source:
+        if isinstance(source, InboxSource):
+            return InboxChannel(self._engine, self._run)
+        return opened(source, self._run.at, self._connections)
+
+    def _key_of(self, source: Channel) -> bytes | None:
+        """The key that the source's authors are hashed with: none for the inbox, where they are hashes already."""
+        return None if isinstance(source, InboxSource) else self._key
+
     def _taken(self, chunks: Iterator[Chunk], source: Channel, intake: Intake) -> Iterator[Chunk]:
         """`chunks`, each after its rows were taken in."""
         contract: Contract | None = None
-        hearing = Hearing(self._product.name, source.name, source.rating_scale, self._key, self._run.at)
+        hearing = Hearing(self._product.name, source.name, source.rating_scale, self._key_of(source), self._run.at)
         stored: set[str] = set()
         for chunk in chunks:
             if not len(chunk.frame) and not chunk.bad:
@@ -142,7 +152,7 @@ class Listener:
 
     def _consents(self, rows: pd.DataFrame, source: Channel) -> list[contacts.Word]:
         said = zip(*(rows[name].tolist() for name in ("author", "contact", "consent", "written_at")), strict=True)
-        return [contacts.Word(author_hash(author, self._key), contact or "", agrees, at.to_pydatetime(), source.name)
+        return [contacts.Word(author_hash(author, self._key_of(source)), contact or "", agrees, at.to_pydatetime(), source.name)
                 for author, contact, consent, at in said
                 if author and (agrees := contacts.agreed(consent)) is not None and (contact or not agrees)]
 
@@ -154,6 +164,6 @@ class Listener:
         self._heard.quarantine.add([
             {"id": voice_id(self._product.name, source.name, f"{place}\n{row}", own=False), "product": self._product.name,
              "source": source.name, "place": place, "reason": excerpt(reason), "row": excerpt(row), "at": self._run.at,
-             "author": author_hash(author, self._key) if author else None}
+             "author": author_hash(author, self._key_of(source)) if author else None}
             for place, reason, row, author in [*bad, *broken]
         ])

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, update
 
+from include import inbox
 from include.artifacts import Artifacts
 from include.connection import Connections, no_connections
 from include.errors import InputError
@@ -22,6 +23,7 @@ from include.voc_aggregation.grouping import Grouping, grouped, vectorized
 from include.voc_aggregation.hearing import Columns, Understood
 from include.voc_aggregation.intake import Heard, Intake, Listener
 from include.voc_aggregation.second import Pipeline
+from include.voc_aggregation.sources.inbox import InboxSource
 from include.voc_aggregation.spool import Spool
 from include.voc_aggregation.themes import Theme
 
@@ -55,6 +57,8 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
         with Pipeline[Columns, Understood](heard.take) as pipeline:
             listener = Listener(engine, product, run, author_key, heard, connections, pipeline)
             found = [listener.listen(source) for source in product.voices.sources]
+            if inbox.take(engine, product.name, run.run_id):
+                found.append(listener.listen(InboxSource()))
             pipeline.drain()
         if product.support:
             found.append(support.listen(engine, run, heard))
@@ -69,6 +73,7 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
 
         def write(connection: Connection) -> Result:
             _write_intakes(connection, run, found, heard)
+            inbox.empty(connection, product.name, run.run_id)
             if len(heard.voices):
                 _write_themes(connection, run, grouping, old_quotes)
                 store.write_trends(connection, run)
