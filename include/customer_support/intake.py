@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from include.connection import Connections
 from include.customer_support import store
-from include.customer_support.tickets import PERSON, BadTicketError, ticket
+from include.customer_support.tickets import PERSON, BadTicketError, author_of, ticket
 from include.desk import TicketSource
 from include.errors import InputError
 from include.ledger.runs import Run
@@ -118,8 +118,8 @@ class Reader:
             try:
                 rows.append(ticket(given, source, self._product.support.statuses, self._product.name, self._run.at, self._key))
             except BadTicketError as error:
-                text = " | ".join(str(value) for name, value in given.items() if name != "place" and value not in {None, ""})
-                self._set_aside(source, intake, str(given["place"]), str(error), text)
+                self._set_aside(source, intake, str(given["place"]), str(error), _shown(given, source), author_of(
+                    given, source, self._key))
         there = store.tickets_by_id(self._engine, [row["id"] for row in rows])
         for row in rows:
             self._merge(row, self.heard.tickets.get(row["id"]) or there.get(row["id"]), there.get(row["id"]), intake)
@@ -136,13 +136,20 @@ class Reader:
         intake.new += known is None
         intake.changed += known is not None
 
-    def _set_aside(self, source: TicketSource, intake: Intake, place: str, reason: str, row: str) -> None:
+    def _set_aside(self, source: TicketSource, intake: Intake, place: str, reason: str, row: str,
+                   author: str | None = None) -> None:
         text = "\x1f".join((self._product.name, "tickets", source.name, place, row))
         found = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self.heard.quarantine[found] = {
             "id": found, "product": self._product.name, "source": source.name, "place": place, "reason": excerpt(reason),
-            "row": excerpt(row), "at": self._run.at}
+            "row": excerpt(row), "at": self._run.at, "author": author}
         intake.quarantined += 1
+
+
+def _shown(given: dict[str, Any], source: TicketSource) -> str:
+    """What a row says, for those who look at what was set aside; not who wrote it, which no rule finds in a name."""
+    hidden = {"place", source.columns.author}
+    return " | ".join(str(value) for name, value in given.items() if name not in hidden and value is not None and value != "")
 
 
 def _merged(row: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:

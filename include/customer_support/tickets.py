@@ -64,7 +64,7 @@ def ticket(row: Mapping[str, Any], source: TicketSource, statuses: Statuses, pro
         "id": found, "product": product, "source": source.name, "external_id": redact(str(given["id"])),
         "subject": subject, "body": body, "answer": redact(given["answer"]) if given["answer"] else None,
         "language": language(text, given["language"]), "status": state, "urgency": urgency(text),
-        "author": author_hash(given["author"], author_key) if given["author"] else None,
+        "author": author_of(row, source, author_key),
         "priority": priority(given["priority"]) or urgency(text), "category": given["category"], "area": None,
         "team": given["team"], "triage": GIVEN if given["category"] else PERSON,
         "confidence": 1.0 if given["category"] else None, "created_at": created, "updated_at": updated, **times,
@@ -73,6 +73,12 @@ def ticket(row: Mapping[str, Any], source: TicketSource, statuses: Statuses, pro
         "csat_comment": redact(given["rating_comment"]) if given["rating_comment"] else None, "voice_id": voice_of(found),
         "heard_at": at, "erased_at": None,
     }
+
+
+def author_of(row: Mapping[str, Any], source: TicketSource, author_key: bytes) -> str | None:
+    """Who asks, as a keyed hash; None where the row doesn't say."""
+    author = _given(row, source.columns.author)
+    return author_hash(author, author_key) if author else None
 
 
 def _given(row: Mapping[str, Any], column: str | None) -> str | None:

@@ -152,14 +152,17 @@ def test_bad_rows_are_set_aside_and_counted(ledger: Engine, home: Path) -> None:
     write(home / "tickets.csv", [
         ticket(1, "Good"), ticket(2, ""), ticket(3, "No date", created_at="soon"), ticket(4, "Early", first=hours(9)),
         ticket(5, "Tomorrow", -48), ticket(6, "Seven stars a@example.com", csat=7), ticket(7, "x" * 30_000), {"subject": "No id"},
-        ticket(8, "Much", csat="very")])
+        ticket(8, "Much", csat="very", who="Kim Minsu")])
     result = work(ledger, desk())
     assert result["sources"]["desk"] == {"read": 9, "new": 1, "changed": 0, "known": 0, "quarantined": 8, "error": None}
     assert {row["place"]: row["reason"] for row in get(ledger, quarantine)} == {
         "line 3": "no text", "line 4": "created is no time", "line 5": "first_response_at is before the ticket's creation",
         "line 6": "created in the future", "line 7": "csat outside 1 to 5", "line 8": "text longer than 20,000 characters",
         "line 9": "no id", "line 10": "csat is no number"}
-    assert "a@example.com" not in json.dumps(dump(ledger))
+    written = json.dumps(dump(ledger))
+    assert "a@example.com" not in written
+    assert "Minsu" not in written
+    assert sum(row["author"] is not None for row in get(ledger, quarantine)) == 7
 
 
 def test_one_broken_source_stops_no_other(ledger: Engine, home: Path) -> None:
@@ -274,9 +277,12 @@ def test_tickets_are_voices_of_a_theme_and_csat_comes_back_once(ledger: Engine, 
     same = [ticket(number, text) for number, text in enumerate([
         "The coupon isn't applied at checkout", "쿠폰이 적용되지 않아요", "Coupon code SPRING does not work when I pay"], 20)]
     write(home / "tickets.csv", FEW + same)
-    shop = desk()
+    (home / "reviews.csv").write_text("text\nI like this shop\n")
+    reviews = {"sources": [{"name": "reviews", "format": "csv", "path": "reviews.csv"}]}
+    shop = desk().model_copy(update={"voices": product(voices=reviews).voices})
     work(ledger, shop)
     heard = hear(ledger, shop, artifacts)
+    assert heard["sources"]["reviews"]["stored"] == 1
     assert heard["sources"]["support"]["stored"] == 8
     assert heard["publish"] == ["shop"]
     assert len(get(ledger, voices, source="support", origin="customer")) == 8
