@@ -32,6 +32,7 @@ class Voices(Part):
 
     sources: list[AnySource] = []
     min_theme_size: int = Field(3, ge=1, description="Voices that it takes to call something a theme.")
+    retention_days: int | None = Field(None, ge=1, description="Days after which what was written is erased; counts stay.")
 
 
 class Repository(Part):

@@ -12,7 +12,8 @@ from include.product import Product
 from include.story_writing.rules import Evidence, Theme
 
 QUARTER = timedelta(days=90)
-_PEOPLE = func.count(distinct(voices.c.author)) + func.sum(case((voices.c.author.is_(None), 1), else_=0))
+_PERSON = func.coalesce(voices.c.author, voices.c.erasure)  # an erased author still counts as one
+_PEOPLE = func.count(distinct(_PERSON)) + func.sum(case((_PERSON.is_(None), 1), else_=0))
 
 
 def themes_of(connection: Connection, product: Product, run: Run) -> list[Theme]:
@@ -25,7 +26,7 @@ def themes_of(connection: Connection, product: Product, run: Run) -> list[Theme]
     newest = connection.scalar(select(func.max(voices.c.written_at)).where(voices.c.product == name))
     heard = min(newest or run.at, run.at)
     figures = _grouped(connection, name, [
-        func.count(), func.count(distinct(voices.c.author)), func.avg(voices.c.sentiment), func.avg(theme_voices.c.similarity),
+        func.count(), func.count(distinct(_PERSON)), func.avg(voices.c.sentiment), func.avg(theme_voices.c.similarity),
         func.min(voices.c.written_at), func.max(voices.c.written_at)])
     people = _grouped(connection, name, [_PEOPLE], voices.c.written_at > heard - QUARTER, voices.c.written_at <= heard)
     quotes = _quotes(connection, name)

@@ -16,7 +16,7 @@ from include.ledger.engine import upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import intakes, quarantine, theme_events, theme_voices
 from include.ledger.tables import voices as voices_table
-from include.privacy import contacts
+from include.privacy import contacts, erasure
 from include.product import Product
 from include.voc_aggregation import features, operations, store, support, themes
 from include.voc_aggregation.grouping import Grouping, grouped, vectorized
@@ -37,8 +37,9 @@ def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
     `connections` gives the connections that the sources name.
 
     Returns `publish` (the product, where voices were stored), `sources` (name to read, stored, duplicates, quarantined and
-    error), `voices`, `themes` (how many there are, were created, grew), and `evidence` (artifact names of the contracts'
-    results). Raises InputError when there are sources, all of them failed, and nothing new was heard.
+    error), `voices`, `themes` (how many there are, were created, grew), `erased` (rows by table that were too old to be kept),
+    and `evidence` (artifact names of the contracts' results). Raises InputError when there are sources, all of them failed,
+    and nothing new was heard.
     """
     result = result_of(engine, run)
     if result is None:
@@ -77,10 +78,11 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
             if len(heard.voices):
                 _write_themes(connection, run, grouping, old_quotes)
                 store.write_trends(connection, run)
+            erased = erasure.retain(connection, product, run.at)
             cursors = {intake.source: intake.cursor for intake in found if intake.cursor}
             learned = {"weights": store.remembered(weights)} if heard.ids else {}
             store.remember(connection, product.name, cursors | learned)
-            return _result(product, found, heard, known, grouping, evidence)
+            return _result(product, found, heard, known, grouping, evidence) | {"erased": erased}
 
         return finish(engine, run, write)
 

@@ -72,7 +72,8 @@ def _theme(row: dict[str, Any]) -> Theme:
 def unthemed(engine: Engine, product: str) -> list[dict[str, Any]]:
     """The newest customers' voices that belong to no theme yet (id, text, kind, language, written_at), newest first."""
     newest = (select(voices.c.id, voices.c.text, voices.c.kind, voices.c.language, voices.c.written_at, voices.c.origin)
-              .where(voices.c.product == product).order_by(voices.c.written_at.desc(), voices.c.id).limit(_LOOKED_THROUGH)
+              .where(voices.c.product == product, voices.c.erased_at.is_(None))
+              .order_by(voices.c.written_at.desc(), voices.c.id).limit(_LOOKED_THROUGH)
               .subquery())
     query = (select(newest).where(newest.c.origin == "customer", ~exists().where(theme_voices.c.voice_id == newest.c.id))
              .order_by(newest.c.written_at.desc(), newest.c.id).limit(POOL))
