@@ -1,14 +1,17 @@
 """What a product file may say about its support desk: where its tickets are, who answers them, and how soon."""
 
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
+import yaml
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from include.channels import Columns, FileSource, SqlSource
+from include.channels import Columns, FileSource, HttpSource, ImapSource, SqlSource
 from include.part import Part
 
+PRESETS = Path(__file__).parent / "desk.yaml"
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Priority = Literal["urgent", "high", "normal", "low"]
@@ -19,7 +22,8 @@ Target = Annotated[float, Field(gt=0)]
 class TicketColumns(Columns):
     """Which column of a source holds what of a ticket: its text is subject and body, its rating how content the customer was."""
 
-    text: str | list[str] = Field(["subject", "body"], description="The first is the subject, all others the body.")
+    text: str | list[str] = Field(
+        ["subject", "body"], description="The first is the subject, all others the body; of a single one, its first line.")
     id: str | None = "id"
     written_at: str | None = Field("created_at", description="When the ticket was made; UTC where no zone is given.")
     rating: str | None = Field(None, description="CSAT, a number on `rating_scale`.")
@@ -60,18 +64,43 @@ class TicketQuery(SqlSource):
     columns: TicketColumns = TicketColumns()
 
 
+class TicketApi(HttpSource):
+    """Tickets of an HTTP API that answers JSON; a `preset` knows the fields of its tickets."""
+
+    columns: TicketColumns = TicketColumns()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ticket_columns(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("columns", {}), dict):
+            return given
+        presets: dict[str, Any] = yaml.load(PRESETS.read_bytes(), Loader=yaml.CSafeLoader)
+        known = presets.get(str(given.get("preset")), {})
+        return given | {"columns": known.get("columns", {}) | given.get("columns", {})}
+
+
+class TicketMail(ImapSource):
+    """A mailbox in which each mail is a ticket."""
+
+    columns: TicketColumns = TicketColumns(text="text", id="id", written_at="written_at", author="author")
+
+
 def _kind(value: Any) -> str:
     found = value.get("kind", "file") if isinstance(value, dict) else getattr(value, "kind", "file")
     return str(found)
 
 
-TicketSource = Annotated[Annotated[TicketFile, Tag("file")] | Annotated[TicketQuery, Tag("sql")], Discriminator(_kind)]
+TicketSource = Annotated[
+    Annotated[TicketFile, Tag("file")] | Annotated[TicketQuery, Tag("sql")] | Annotated[TicketApi, Tag("http")]
+    | Annotated[TicketMail, Tag("imap")],
+    Discriminator(_kind)]
 
 
 class Statuses(Part):
     """What a source's statuses mean; all others are open."""
 
-    waiting: list[str] = Field(["pending", "waiting", "waiting for customer", "on-hold", "고객 대기", "회신 대기", "보류"],
+    waiting: list[str] = Field(["pending", "pending reminder", "pending close", "waiting", "waiting for customer", "on-hold",
+                                "고객 대기", "회신 대기", "보류"],
                                description="The customer has to answer: clocks pause.")
     resolved: list[str] = Field(["solved", "resolved", "closed", "done", "merged", "해결", "완료", "종료"])
 

@@ -48,8 +48,7 @@ def ticket(row: Mapping[str, Any], source: TicketSource, statuses: Statuses, pro
     """
     columns = source.columns
     given = {name: _given(row, getattr(columns, name)) for name in TicketColumns.model_fields if name != "text"}
-    texts = [_cleaned(row.get(name)) for name in ([columns.text] if isinstance(columns.text, str) else columns.text)]
-    subject, body = redact(texts[0]), redact("\n".join(filter(None, texts[1:])))
+    subject, body = (redact(text) for text in _texts(row, columns))
     created = _moment(given["written_at"], "created") or at
     times = {name: _moment(given[name], name) for name in TIMES}
     updated = _moment(given["updated_at"], "updated_at") or max([created, *filter(None, times.values())])
@@ -73,6 +72,15 @@ def ticket(row: Mapping[str, Any], source: TicketSource, statuses: Statuses, pro
         "csat_comment": redact(given["rating_comment"]) if given["rating_comment"] else None, "voice_id": voice_of(found),
         "heard_at": at, "erased_at": None,
     }
+
+
+def _texts(row: Mapping[str, Any], columns: TicketColumns) -> tuple[str, str]:
+    """Subject and body."""
+    if isinstance(columns.text, str):
+        subject, _, body = _cleaned(row.get(columns.text)).partition("\n")
+        return subject.strip(), body.strip()
+    texts = [_cleaned(row.get(name)) for name in columns.text]
+    return texts[0], "\n".join(filter(None, texts[1:]))
 
 
 def author_of(row: Mapping[str, Any], source: TicketSource, author_key: bytes) -> str | None:

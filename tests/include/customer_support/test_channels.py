@@ -1,0 +1,93 @@
+"""Tickets come from the same channels as voices: another desk's API, a database, a mailbox."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import Engine, create_engine, text
+
+from include.connection import Connection
+from include.customer_support.run import attend
+from include.desk import Support, TicketMail
+from include.key import Key
+from include.ledger.runs import Result, Run
+from include.ledger.tables import tickets
+from include.product import read_product
+from include.voc_aggregation.sources import opened
+from tests.conftest import NOW
+from tests.include.customer_support.test_sla import at
+from tests.include.voc_aggregation.sources.server import Asked, Reply, serving
+from tests.rows import get, product
+
+ZAMMAD = {"id": 7, "title": "Coupon refused at checkout", "state": "pending reminder", "priority": "3 high",
+          "customer": "kim@example.com", "created_at": "2026-03-03T01:00:00.000Z",
+          "updated_at": "2026-03-03T03:00:00.000Z", "close_at": None,
+          "first_response_at": "2026-03-03T02:00:00.000Z", "last_contact_customer_at": "2026-03-03T01:00:00.000Z",
+          "last_contact_agent_at": "2026-03-03T03:00:00.000Z"}
+
+
+def work(engine: Engine, source: dict[str, Any], connection: Connection, run_id: str = "run1") -> Result:
+    shop = product(support={"sources": [source]})
+    run = Run("customer_support", run_id, Key("shop"), NOW + timedelta(days=3))
+    return attend(engine, shop, run, b"secret", opened, lambda _: connection)
+
+
+def test_zammads_tickets_by_a_preset_alone(ledger: Engine) -> None:
+    def answer(asked: Asked) -> Reply:
+        return Reply([ZAMMAD] if asked.query.get("page") == "1" else [])
+
+    with serving(answer) as server:
+        source = {"name": "zammad", "kind": "http", "preset": "zammad", "url": f"{server.url}/api/v1/tickets/search",
+                  "auth": {"connection": "desk", "by": "header", "prefix": "Token token="}, "allow_hosts": ["127.0.0.1"]}
+        assert work(ledger, source, Connection("http", password="s"))["sources"]["zammad"]["new"] == 1
+        [row] = get(ledger, tickets)
+        assert (row["external_id"], row["status"], row["priority"], row["category"]) == ("7", "waiting", "high", "payment")
+        assert (row["first_response_at"], row["agent_replied_at"]) == (at("03T11:00"), at("03T12:00"))
+        ZAMMAD.update(state="closed", close_at="2026-03-03T04:00:00.000Z", updated_at="2026-03-03T04:00:00.000Z")
+        assert work(ledger, source, Connection("http", password="s"), "run2")["sources"]["zammad"]["changed"] == 1
+        [row] = get(ledger, tickets)
+        assert (row["status"], row["resolved_at"]) == ("resolved", at("03T13:00"))
+
+
+def test_a_desks_own_database(ledger: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        connection.execute(text("create table t (id integer, subject text, body text, created_at text)"))
+        connection.execute(text("insert into t values (1, '배송이 늦어요', '택배가 안 와요', '2026-03-01')"))
+        connection.execute(text("insert into t values (2, '', '', '2026-03-01')"))
+    source = {"name": "db", "kind": "sql", "connection": "desk", "query": "select id, subject, body, created_at from t"}
+    counts = work(ledger, source, Connection("sqlite", host=str(path)))["sources"]["db"]
+    assert (counts["new"], counts["quarantined"], counts["error"]) == (1, 1, None)
+    assert [(row["category"], row["language"]) for row in get(ledger, tickets)] == [("delivery", "ko")]
+
+
+def test_a_mailbox_needs_no_columns() -> None:
+    support = Support.model_validate({"sources": [{"name": "mail", "kind": "imap", "connection": "mailbox"}]})
+    [source] = support.sources
+    assert isinstance(source, TicketMail)
+    assert source.columns.names() == ["text", "id", "written_at", "author"]
+
+
+@pytest.mark.parametrize(("wrong", "says"), [
+    ({"hours": {"zone": "Asia/Soul"}}, "there is no time zone 'Asia/Soul'"),
+    ({"hours": {"holidays": ["XX"]}}, "no holidays are known of 'XX'"),
+    ({"hours": {"week": {"mon": "18:00-09:00"}}}, "closes before it opens: mon"),
+    ({"sources": [{"name": "a", "path": "a.csv", "format": "csv", "columns": {"id": None}}]}, "a ticket needs `id` and"),
+    ({"sources": [{"name": "a", "path": "a.csv", "format": "csv"}] * 2}, "names taken twice: a"),
+    ({"sla": {"soon": {}}}, "Input should be 'urgent', 'high', 'normal' or 'low'"),
+    ({"sources": [{"name": "a", "kind": "http", "preset": "zendusk", "url": "http://a"}]}, "there is no preset 'zendusk'"),
+])
+def test_a_wrong_desk_is_named(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Support.model_validate(wrong)
+
+
+def test_a_product_file_with_a_desk(tmp_path: Path) -> None:
+    path = tmp_path / "tea.yaml"
+    path.write_text("name: tea\ntitle: T\nowner: o\nsupport:\n  hours: {zone: Asia/Seoul, holidays: [KR], closed: [2026-12-24]}\n"
+                    "  sla: {urgent: {first_response_hours: 0.5}}\n")
+    support = read_product(path).support
+    assert support is not None
+    assert support.sla["urgent"].first_response_hours == 0.5
