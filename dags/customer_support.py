@@ -10,6 +10,7 @@ from airflow.sdk import dag, task
 from include.cycle import (
     DUE,
     PHASE,
+    RECEIVED,
     STARTED,
     SUPPORT,
     author_key,
@@ -22,7 +23,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(STARTED | DUE), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(STARTED | RECEIVED | DUE), doc_md=__doc__, **PHASE)
 def customer_support() -> None:
     @task(outlets=[SUPPORT])
     def attend(*, outlet_events: Any = None) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # the functions below import these: a DAG file is read often,
 STARTED = Asset("cycle/started")          # nightly_cycle                      voc_aggregation, compliance_checks,
 #                                                                              monitoring_rollups, outcome_review,
 #                                                                              customer_support
-RECEIVED = Asset("voice/received")        # the intake endpoint (plugins)      voc_aggregation
+RECEIVED = Asset("voice/received")        # the intake endpoint (plugins)      voc_aggregation, customer_support
 DUE = Asset("support/due")                # support_clock                      customer_support
 REQUESTED = Asset("release/requested")    # release                            build_and_test
 THEMES = Asset("voice/themes")            # voc_aggregation                    story_writing, outcome_review

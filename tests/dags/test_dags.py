@@ -19,7 +19,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "nightly_cycle": (set(), {"cycle/started"}),
     "release": (set(), {"release/requested"}),
     "support_clock": (set(), {"support/due"}),
-    "customer_support": ({"cycle/started", "support/due"}, {"support/signals"}),
+    "customer_support": ({"cycle/started", "voice/received", "support/due"}, {"support/signals"}),
     "voc_aggregation": ({"cycle/started", "voice/received", "operations/signals", "support/signals"}, {"voice/themes"}),
     "story_writing": ({"voice/themes"}, {"backlog/stories"}),
     "scope_planning": ({"backlog/stories"}, {"backlog/scope"}),
