@@ -10,6 +10,8 @@ from scipy.sparse import csr_matrix
 
 from include.redaction import author_hash, redact
 from include.voc_aggregation import features, understanding
+from include.voc_aggregation.kinds import Classifier
+from include.voc_aggregation.severity import severity
 from include.voc_aggregation.spool import encoded
 
 Columns = dict[str, list[Any]]
@@ -29,11 +31,14 @@ class Understood:
     features: csr_matrix
 
 
-def understood(rows: list[dict[str, Any]]) -> Understood:
-    """Rows of the table `voices` with all that is wanted of them."""
-    return Understood(encoded(rows), [row["id"] for row in rows], [row["kind"] for row in rows],
-                      [row["language"] for row in rows], [row["written_at"] for row in rows],
-                      features.counts(row["text"] for row in rows))
+def understood(rows: list[dict[str, Any]], classifier: Classifier) -> Understood:
+    """Rows of the table `voices`, whose kind `classifier` tells and whose severity the rules, with all that is wanted of them."""
+    texts, feelings = [row["text"] for row in rows], [row["sentiment"] for row in rows]
+    kinds = classifier.kinds(texts, feelings)
+    told = [row | {"kind": kind, "severity": severity(row["text"], kind, row["sentiment"])}
+            for row, kind in zip(rows, kinds, strict=True)]
+    return Understood(encoded(told), [row["id"] for row in rows], kinds, [row["language"] for row in rows],
+                      [row["written_at"] for row in rows], features.counts(texts))
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,11 @@ class Hearing:
     rating_scale: tuple[float, float]
     author_key: bytes | None
     at: datetime
+    classifier: Classifier
 
     def __call__(self, columns: Columns) -> Understood:
         records = zip(*columns.values(), strict=True)
-        return understood([self._voice(dict(zip(columns, record, strict=True))) for record in records])
+        return understood([self._voice(dict(zip(columns, record, strict=True))) for record in records], self.classifier)
 
     def _voice(self, row: dict[str, Any]) -> dict[str, Any]:
         text = redact(row["text"])
@@ -58,8 +64,7 @@ class Hearing:
         return {
             "id": row["id"], "product": self.product, "source": self.source, "origin": "customer",
             "external_id": redact(external) if external and "@" in external else external, "text": text,
-            "language": understanding.language(text, row["language"]), "kind": understanding.kind(text, feeling),
-            "sentiment": feeling, "rating": rating,
+            "language": understanding.language(text, row["language"]), "sentiment": feeling, "rating": rating,
             "author": author_hash(row["author"], self.author_key) if row["author"] else None,
             "written_at": row["written_at"], "heard_at": self.at,
         }

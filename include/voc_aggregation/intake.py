@@ -22,6 +22,7 @@ from include.redaction import author_hash, excerpt
 from include.voc_aggregation import store
 from include.voc_aggregation.contract import Contract
 from include.voc_aggregation.hearing import Columns, Hearing, Understood, pieces, understood
+from include.voc_aggregation.kinds import Classifier
 from include.voc_aggregation.mapping import mapped, voice_id
 from include.voc_aggregation.second import Pipeline
 from include.voc_aggregation.sources import opened
@@ -57,6 +58,7 @@ class Heard:
 
     voices: Spool
     quarantine: Spool
+    classifier: Classifier
     ids: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     languages: list[str] = field(default_factory=list)
@@ -67,7 +69,7 @@ class Heard:
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Take in voices of customers."""
-        self.take(understood(rows))
+        self.take(understood(rows, self.classifier))
 
     def take(self, found: Understood) -> None:
         """Take in voices of customers that are understood already."""
@@ -120,7 +122,8 @@ class Listener:
     def _taken(self, chunks: Iterator[Chunk], source: Channel, intake: Intake) -> Iterator[Chunk]:
         """`chunks`, each after its rows were taken in."""
         contract: Contract | None = None
-        hearing = Hearing(self._product.name, source.name, source.rating_scale, self._key_of(source), self._run.at)
+        hearing = Hearing(self._product.name, source.name, source.rating_scale, self._key_of(source), self._run.at,
+                          self._heard.classifier)
         stored: set[str] = set()
         for chunk in chunks:
             if not len(chunk.frame) and not chunk.bad:

@@ -8,11 +8,9 @@ the rules); else it is rejected. Both are kept with their version, size, scores 
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.metrics import f1_score
 from sqlalchemy import ColumnElement as Condition
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
@@ -21,27 +19,13 @@ from include.ledger.engine import reading
 from include.ledger.runs import Run
 from include.ledger.tables import labels, models, voices
 from include.voc_aggregation import understanding
-from include.voc_aggregation.learning import Model, loads, train
+from include.voc_aggregation.kinds import RULES, Classifier
 
 log = logging.getLogger(__name__)
 
 FIELD = "kind"
 LEAST, LEAST_HELD = 20, 5  # labels of each kind to train with, and held out
 NEWS = 25  # labels since the last model that make it worth training again
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """What tells kinds: a promoted model, or without one the rules."""
-
-    version: int | None = None
-    model: Model | None = None
-
-    def kinds(self, texts: Sequence[str], feelings: Sequence[float]) -> list[str]:
-        """The kind of each text, whose feelings (-1 to 1) are given."""
-        if self.model is None:
-            return [understanding.kind(text, feeling) for text, feeling in zip(texts, feelings, strict=True)]
-        return list(self.model.predict(texts)) if texts else []
 
 
 @dataclass(frozen=True)
@@ -61,7 +45,13 @@ def running(engine: Engine, product: str, artifacts: Artifacts) -> Classifier:
     with reading(engine) as connection:
         row = connection.execute(select(models.c.version, models.c.artifact).where(
             *_mine(product), models.c.status == "promoted")).one_or_none()
-    return Classifier(row.version, loads(artifacts.read(row.artifact))) if row else Classifier()
+    return _loaded(row.version, row.artifact, artifacts) if row else RULES
+
+
+def _loaded(version: int, artifact: str, artifacts: Artifacts) -> Classifier:
+    from include.voc_aggregation.learning import loads  # and scikit-learn, which most runs do without
+
+    return Classifier(version, loads(artifacts.read(artifact)))
 
 
 def learnt(engine: Engine, run: Run, artifacts: Artifacts, now: Classifier) -> tuple[Classifier, dict[str, Any] | None]:
@@ -76,6 +66,8 @@ def learnt(engine: Engine, run: Run, artifacts: Artifacts, now: Classifier) -> t
             log.info("%s: %s new labels, %s", run.product, news,
                      f"{NEWS} make a new model" if news < NEWS else f"but too few of {', '.join(missing)}")
         return now, None
+    from include.voc_aggregation.learning import train
+
     model = train([one.text for one in known], [one.label for one in known])
     score, before = _score(Classifier(version, model), held), _score(now, held)
     artifact, digest = artifacts.keep(model.dumps(), ".npz")
@@ -85,7 +77,7 @@ def learnt(engine: Engine, run: Run, artifacts: Artifacts, now: Classifier) -> t
            "artifact": artifact, "digest": digest, "at": run.at, "decided_at": run.at, "decided_by": "comparison"}
     log.info("%s: model %s learnt from %s labels is %s: macro F1 %.3f on %s held out, %.3f before", run.product, version,
              len(known), row["status"], score["macro_f1"], len(held), before["macro_f1"])
-    return (Classifier(version, loads(artifacts.read(artifact))) if better else now), row
+    return (_loaded(version, artifact, artifacts) if better else now), row
 
 
 def write(connection: Connection, row: dict[str, Any]) -> None:
@@ -122,6 +114,8 @@ def _missing(known: list[_Example], held: list[_Example]) -> list[str]:
 
 
 def _score(classifier: Classifier, held: list[_Example]) -> dict[str, Any]:
+    from sklearn.metrics import f1_score
+
     told = classifier.kinds([one.text for one in held], [one.feeling for one in held])
     each = f1_score([one.label for one in held], told, labels=understanding.KINDS, average=None, zero_division=0)
     return {"macro_f1": round(float(each.mean()), 4),

@@ -47,7 +47,7 @@ def _voice(voice: str, signal: dict[str, Any], run: Run) -> dict[str, Any]:
     text = redact(signal["title"])
     return {"id": voice, "product": run.product, "source": NAME, "origin": "operation", "external_id": _opening(signal)[:255],
             "text": text, "language": understanding.language(text), "kind": "bug", "sentiment": -1.0, "rating": None,
-            "author": None, "written_at": signal["first_at"], "heard_at": run.at}
+            "severity": signal["severity"], "author": None, "written_at": signal["first_at"], "heard_at": run.at}
 
 
 def _theme(found: str, row: dict[str, Any]) -> Theme:

@@ -18,7 +18,7 @@ from include.ledger.tables import intakes, quarantine, theme_events, theme_voice
 from include.ledger.tables import voices as voices_table
 from include.privacy import contacts, erasure
 from include.product import Product
-from include.voc_aggregation import features, operations, store, support, themes
+from include.voc_aggregation import features, models, operations, store, support, themes
 from include.voc_aggregation.grouping import Grouping, grouped, vectorized
 from include.voc_aggregation.hearing import Columns, Understood
 from include.voc_aggregation.intake import Heard, Intake, Listener
@@ -38,8 +38,8 @@ def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
 
     Returns `publish` (the product, where voices were stored), `sources` (name to read, stored, duplicates, quarantined and
     error), `voices`, `themes` (how many there are, were created, grew), `erased` (rows by table that were too old to be kept),
-    and `evidence` (artifact names of the contracts' results). Raises InputError when there are sources, all of them failed,
-    and nothing new was heard.
+    `model` (the version that told the kinds, None for the rules), and `evidence` (artifact names of the contracts' results).
+    Raises InputError when there are sources, all of them failed, and nothing new was heard.
     """
     result = result_of(engine, run)
     if result is None:
@@ -54,7 +54,8 @@ def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
 def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
                connections: Connections) -> Result:
     with Spool() as voices, Spool() as rows:
-        heard = Heard(voices, rows)
+        classifier, learnt = models.learnt(engine, run, artifacts, models.running(engine, product.name, artifacts))
+        heard = Heard(voices, rows, classifier)
         with Pipeline[Columns, Understood](heard.take) as pipeline:
             listener = Listener(engine, product, run, author_key, heard, connections, pipeline)
             found = [listener.listen(source) for source in product.voices.sources]
@@ -75,6 +76,8 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
         def write(connection: Connection) -> Result:
             _write_intakes(connection, run, found, heard)
             inbox.empty(connection, product.name, run.run_id)
+            if learnt:
+                models.write(connection, learnt)
             if len(heard.voices):
                 _write_themes(connection, run, grouping, old_quotes)
                 store.write_trends(connection, run)
@@ -152,5 +155,6 @@ def _result(product: Product, found: list[Intake], heard: Heard, known: list[The
         "kinds": dict(sorted(Counter(heard.kinds).items())),
         "themes": {"all": len(known) + len(created), "created": len(created), "grown": len(grouping.grown) - len(created)},
         "new_themes": created[:20],
+        "model": heard.classifier.version,
         "evidence": evidence,
     }

@@ -59,5 +59,5 @@ def _voice(ticket: Row, voice: str, text: str, rating: float | None, written: da
     feeling = understanding.sentiment(text, rating, (ticket["csat_worst"], ticket["csat_best"]))
     return {"id": voice, "product": ticket["product"], "source": NAME, "origin": "customer", "external_id": ticket["id"],
             "text": text, "language": understanding.language(text) if text else ticket["language"],
-            "kind": understanding.kind(text, feeling), "sentiment": feeling, "rating": rating, "author": ticket["author"],
-            "written_at": written, "heard_at": at}
+            "kind": understanding.kind(text, feeling), "sentiment": feeling, "rating": rating, "severity": None,
+            "author": ticket["author"], "written_at": written, "heard_at": at}

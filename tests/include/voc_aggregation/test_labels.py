@@ -10,12 +10,17 @@ from include.artifacts import Artifacts
 from include.errors import InputError
 from include.key import Key
 from include.ledger.engine import writing
-from include.ledger.runs import Run
+from include.ledger.runs import Result, Run
 from include.ledger.tables import labels, models, voices
+from include.voc_aggregation.contract import Contract
+from include.voc_aggregation.kinds import Classifier
 from include.voc_aggregation.labels import Label, main, read, record, roll_back
-from include.voc_aggregation.models import Classifier, learnt, running, write
+from include.voc_aggregation.learning import train
+from include.voc_aggregation.models import learnt, running, write
+from include.voc_aggregation.run import aggregate
 from tests.conftest import NOW
-from tests.rows import get, put
+from tests.crash import ledger_after_kills
+from tests.rows import get, product, put
 
 # What this team's customers say: words that no rule knows.
 SAID = {"bug": ("the kettle {} whistles", "주전자 {} 휘파람"), "feature": ("a saucer {} beside it", "받침 {} 곁들여"),
@@ -77,9 +82,51 @@ def test_what_is_no_better_is_rejected_and_the_model_before_comes_back(ledger: E
     assert [row["status"] for row in get(ledger, models)] == ["promoted", "rejected", "rolled_back"]
 
 
-def _worse(artifacts: Artifacts) -> str:
-    from include.voc_aggregation.learning import train
+def said(folder: Path, day: int, *texts: str) -> Path:
+    path = folder / f"{day}.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text"], *([text] for text in texts)])
+    return path
 
+
+def hear(engine: Engine, artifacts: Artifacts, path: Path, day: int) -> Result:
+    source = {"name": f"s{day}", "path": str(path), "format": "csv"}
+    run = Run("voc_aggregation", f"run{day}", Key("shop"), NOW + timedelta(days=day))
+    return aggregate(engine, product(voices={"sources": [source]}), run, artifacts, b"secret")
+
+
+def test_new_voices_are_told_by_the_promoted_model(ledger: Engine, artifacts: Artifacts, tmp_path: Path) -> None:
+    assert hear(ledger, artifacts, said(tmp_path, 0, "the kettle A whistles", "The app crashes"), 0)["model"] is None
+    record(ledger, "shop", given(range(20)), "kim", OLD)
+    path = said(tmp_path, 1, "the kettle B whistles", "주전자 C 휘파람", "할머니 D 미소")
+    assert hear(ledger, artifacts, path, 1)["model"] == 1
+    roll_back(ledger, "shop", "lee", NOW)
+    assert hear(ledger, artifacts, said(tmp_path, 2, "the kettle E whistles"), 2)["model"] is None
+    told = {row["text"]: (row["kind"], row["severity"]) for row in get(ledger, voices)}
+    assert told == {"the kettle A whistles": ("question", None), "The app crashes": ("bug", "high"),
+                    "the kettle B whistles": ("bug", "low"), "주전자 C 휘파람": ("bug", "low"), "할머니 D 미소": ("praise", None),
+                    "the kettle E whistles": ("question", None)}
+
+
+def prepare(engine: Engine, folder: Path) -> None:
+    record(engine, "shop", given(range(20)), "kim", OLD)
+    said(folder, 1, "the kettle B whistles", "주전자 C 휘파람")
+
+
+def scenario(engine: Engine, folder: Path) -> object:
+    return hear(engine, Artifacts(str(folder / "artifacts")), folder / "1.csv", 1)
+
+
+def warm() -> None:
+    Contract((1, 5), NOW)
+    train(["a", "b"], ["bug", "praise"])
+
+
+def test_a_kill_while_learning_changes_nothing(migrated: Path, tmp_path: Path) -> None:
+    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=6) > 4
+
+
+def _worse(artifacts: Artifacts) -> str:
     return artifacts.keep(train(["a", "b"], ["bug", "praise"]).dumps())[0]
 
 
