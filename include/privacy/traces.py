@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 GONE = "[erased]"
-WINDOW = 8  # letters and digits from which a shared beginning is no accident
+WINDOW = 6  # letters and digits that are looked up
+TELLING = 24  # letters from which a shared beginning is no accident; a syllable of Hangul counts as two
+_OPENING, _CLOSING = ("", "“", '"', ">", "|"), ("", "”", '"', "<", "|")
 _SENTENCE = re.compile(r"(?<=[.!?。~,;:])\s+|\n+")
 
 
@@ -18,8 +20,9 @@ def letters(text: str) -> str:
 class Traces:
     """Cleans texts of what erased texts left in them.
 
-    `renamed` are whole phrases (old to new). `texts` were erased: wherever a sentence of one begins, with at least WINDOW
-    letters, all that follows of it is replaced by GONE. `kept` are phrases that living texts bear too, and that stay.
+    `renamed` are whole phrases (old to new). `texts` were erased: wherever a sentence of one begins, all that follows of it is
+    replaced by GONE, if that is TELLING or, being shorter, stands alone or in quotation marks. `kept` are phrases that living
+    texts bear too, and that stay.
     """
 
     def __init__(self, texts: Iterable[str], renamed: Mapping[str, str], kept: Iterable[str]) -> None:
@@ -56,7 +59,7 @@ class Traces:
         parts, done, at = list[str](), 0, 0
         while at + WINDOW <= len(flat):
             length = self._shared(flat, at)
-            if length:
+            if length and (_weight(flat[at:at + length]) >= TELLING or _alone(text, places[at], places[at + length - 1] + 1)):
                 parts += (text[done:places[at]], GONE)
                 done, at = places[at + length - 1] + 1, at + length
             else:
@@ -72,3 +75,11 @@ class Traces:
                 length += 1
             longest = max(longest, length)
         return 0 if longest and flat[at:at + longest] in self._kept else longest
+
+
+def _weight(flat: str) -> int:
+    return len(flat) + sum("가" <= letter <= "힣" for letter in flat)
+
+
+def _alone(text: str, start: int, end: int) -> bool:
+    return text[:start].rstrip()[-1:] in _OPENING and text[end:].lstrip(" .,;:!?~…\\")[:1] in _CLOSING

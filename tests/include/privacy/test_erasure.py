@@ -13,10 +13,24 @@ from include.artifacts import Artifacts
 from include.connection import Connection
 from include.key import Key
 from include.ledger.runs import Result, Run
-from include.ledger.tables import contacts, erasures, intakes, labels, quarantine, stories, theme_voices, themes, voices
+from include.ledger.tables import (
+    contacts,
+    erasures,
+    inbox,
+    intakes,
+    labels,
+    quarantine,
+    stories,
+    suggestions,
+    theme_voices,
+    themes,
+    tickets,
+    voices,
+)
 from include.privacy.__main__ import main
 from include.privacy.erasure import erase, retain_now
 from include.product import Product
+from include.redaction import author_hash
 from include.scope_planning.run import propose
 from include.story_writing.run import write as write_stories
 from include.voc_aggregation.contract import Contract
@@ -126,6 +140,45 @@ def test_counts_stay_and_themes_get_other_words(ledger: Engine, tmp_path: Path, 
     assert len(quotes) == 3
     assert not quotes & his
     assert [row["text"] for row in get(ledger, labels)] == [None]
+
+
+def test_the_loop_rests_after_an_erasure(ledger: Engine, tmp_path: Path, source: Path) -> None:
+    """Who was counted still is: an erased author as one person, and no story is told anew."""
+    turn(ledger, shop(source), tmp_path)
+    before = {row["id"]: row["evidence"] for row in get(ledger, stories)}
+    erase(ledger, "shop", CANARY, KEY, "dpo", NOW)
+    told = write_stories(ledger, shop(source), Run("story_writing", "run2", Key("shop"), NOW))
+    assert (told["created"], told["changed"], told["dropped"], told["publish"]) == ([], [], [], [])
+    for row in get(ledger, stories):
+        for figure in ("voices", "authors", "people"):
+            assert row["evidence"][figure] == before[row["id"]][figure]
+
+
+def test_tickets_and_what_waits_go_too(ledger: Engine) -> None:
+    """His ticket, the answers suggested from it and to it, and what waits in the inbox; another's ticket stays."""
+    his, other = author_hash(CANARY, KEY), author_hash("Ann", KEY)
+    put(ledger, tickets, *(ticket(name, author) for name, author in (("t1", his), ("t2", other))))
+    put(ledger, suggestions, *({"ticket_id": to, "kind": "ticket", "source_id": of, "rank": 1, "score": 1.0, "text": "zeppelin",
+                                "status": "proposed", "at": NOW} for to, of in (("t1", "t9"), ("t2", "t1"), ("t2", "t8"))))
+    put(ledger, inbox, *({"id": f"i{author}", "product": "shop", "external_id": None, "text": "zeppelin", "rating": None,
+                          "author": author, "written_at": NOW.isoformat(), "language": None, "received_at": NOW, "taken_by": None}
+                         for author in (his, other)))
+    counts = erase(ledger, "shop", CANARY, KEY, "dpo", NOW)
+    assert {"tickets": 1, "inbox": 1}.items() <= counts.items()
+    [gone, kept] = get(ledger, tickets)
+    assert (gone["subject"], gone["body"], gone["answer"], gone["author"], gone["erased_at"]) == ("", "", None, None, NOW)
+    assert (gone["category"], gone["status"]) == ("delivery", "resolved")
+    assert kept["body"] == "My order is in another van"
+    assert [row["text"] for row in get(ledger, suggestions)] == ["", "", "zeppelin"]
+    assert [row["author"] for row in get(ledger, inbox)] == [other]
+
+
+def ticket(name: str, author: str) -> dict[str, Any]:
+    body = "The zeppelin order of mine is lost" if name == "t1" else "My order is in another van"
+    word = {"product": "shop", "source": "desk", "external_id": name, "language": "en", "status": "resolved",
+            "priority": "normal", "urgency": "normal", "category": "delivery", "area": None, "team": None, "triage": "model", "voice_id": f"v{name}"}
+    times = dict.fromkeys(("created_at", "updated_at", "heard_at", "resolved_at"), NOW)
+    return word | times | {"id": name, "subject": body[:20], "body": body, "answer": "Dear Zebedee", "author": author}
 
 
 def test_it_is_recorded_once_without_saying_whose_it_was(ledger: Engine, tmp_path: Path, source: Path) -> None:
