@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -16,14 +16,14 @@ from include.voc_aggregation.spool import encoded
 
 Columns = dict[str, list[Any]]
 PIECE = 5_000  # rows that are worked on at a time
-_WANTED = ("id", "external_id", "text", "language", "rating", "author", "written_at")
+_WANTED = ("id", "external_id", "text", "language", "rating", "author")
 
 
 @dataclass(frozen=True)
 class Understood:
-    """Voices: their rows as a spool keeps them, and what grouping needs of them, in the same order."""
+    """Voices: their rows as a spool keeps them (`spool.encoded`), and what grouping needs of them, in the same order."""
 
-    rows: list[bytes]
+    rows: bytes
     ids: list[str]
     kinds: list[str]
     languages: list[str]
@@ -74,5 +74,5 @@ def pieces(rows: pd.DataFrame) -> Iterator[Columns]:
     """What `Hearing` wants of rows as `mapping.mapped` gives them, at most PIECE at a time."""
     for start in range(0, len(rows), PIECE):
         part = rows.iloc[start: start + PIECE]
-        columns = {name: part[name].tolist() for name in _WANTED}
-        yield columns | {"written_at": [moment.to_pydatetime() for moment in columns["written_at"]]}
+        moments = part["written_at"].dt.tz_localize(None).to_numpy("datetime64[us]").tolist()
+        yield {name: part[name].tolist() for name in _WANTED} | {"written_at": [at.replace(tzinfo=UTC) for at in moments]}

@@ -73,7 +73,7 @@ class Heard:
 
     def take(self, found: Understood) -> None:
         """Take in voices of customers that are understood already."""
-        self.voices.extend(found.rows)
+        self.voices.extend(found.rows, len(found.ids))
         self.ids += found.ids
         self.kinds += found.kinds
         self.languages += found.languages

@@ -53,7 +53,8 @@ def voice_id(product: str, source: str, what: str, own: bool = True) -> str:
 
 def times(given: pd.Series, at: datetime) -> pd.Series:
     """The times in `given` (text or None) in UTC: `at` for None, NaT for what is no time."""
-    unique = pd.Series(given.dropna().unique(), dtype=object)
+    codes, found = pd.factorize(given, use_na_sentinel=True)
+    unique = pd.Series(found, dtype=object)
     dated = unique.where(unique.map(lambda text: bool(_DATED.search(text))))
     read = pd.to_datetime(dated, format="ISO8601", utc=True, errors="coerce").astype("datetime64[us, UTC]")
     numbers = dated.where(dated.map(lambda text: isinstance(text, str) and bool(_EPOCH.fullmatch(text))))
@@ -62,9 +63,8 @@ def times(given: pd.Series, at: datetime) -> pd.Series:
     rest = dated[read.isna() & dated.notna()]
     if len(rest):
         read.loc[rest.index] = pd.to_datetime(rest, format="mixed", utc=True, errors="coerce").astype("datetime64[us, UTC]")
-    known = dict(zip(unique, read, strict=True))
-    moments = [pd.Timestamp(at) if text is None else known[text] for text in given]
-    return pd.Series(pd.to_datetime(moments, utc=True).astype("datetime64[us, UTC]"), index=given.index)
+    moments = pd.Series(read.array.take(codes, allow_fill=True), index=given.index)
+    return moments.mask(given.isna(), pd.Timestamp(at).as_unit("us")).astype("datetime64[us, UTC]")
 
 
 def _column(frame: pd.DataFrame, name: str | None) -> pd.Series:

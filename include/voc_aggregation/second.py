@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Self, TypeVar, cast
 
-AHEAD = 4  # items that the second process may have before it; what comes then is done here
+AHEAD = 8  # items that the second process may have before it; what comes then is done here
 _ROOT = Path(__file__).resolve().parents[2]
 
 Item = TypeVar("Item")

@@ -2,24 +2,27 @@
 
 import pickle
 import tempfile
-from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Self
 
-BATCH = 5_000
+Row = dict[str, Any]
 
 
-def encoded(rows: Iterable[Mapping[str, Any]]) -> list[bytes]:
-    """`rows` as a spool keeps them."""
-    return [pickle.dumps(row, pickle.HIGHEST_PROTOCOL) for row in rows]
+def encoded(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """`rows` as a spool keeps them: what they have in common stands there once."""
+    return pickle.dumps(rows, pickle.HIGHEST_PROTOCOL)
 
 
 class Spool:
-    """Rows in the order they came. Their file has no name, is read by its writer alone, and goes with it."""
+    """Rows in the order they came, block by block. Their file has no name, is read by its writer alone, and goes with it."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed by __exit__
-        self._starts = array("Q")
+        self._starts: list[int] = []
+        self._firsts: list[int] = []
+        self._count = 0
 
     def __enter__(self) -> Self:
         return self
@@ -28,32 +31,31 @@ class Spool:
         self._file.close()
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return self._count
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Append `rows`."""
-        self.extend(encoded(rows))
+        """Append `rows`, some thousands at most."""
+        self.extend(encoded(rows), len(rows))
 
-    def extend(self, rows: Sequence[bytes]) -> None:
-        """Append rows that are `encoded` already."""
-        end = self._file.seek(0, 2)
-        for row in rows:
-            self._starts.append(end)
-            end += len(row)
-        self._file.write(b"".join(rows))
+    def extend(self, block: bytes, count: int) -> None:
+        """Append `count` rows that are `encoded` already."""
+        if count:
+            self._starts.append(self._file.seek(0, 2))
+            self._firsts.append(self._count)
+            self._file.write(block)
+            self._count += count
 
-    def pick(self, rows: Iterable[int]) -> Iterator[dict[str, Any]]:
-        """The rows with these numbers, counted from 0."""
-        for row in rows:
-            self._file.seek(self._starts[row])
-            yield self._read()
+    def pick(self, rows: Iterable[int]) -> Iterator[Row]:
+        """The rows with these numbers, counted from 0, in rising order."""
+        for block, numbers in groupby(sorted(rows), lambda row: bisect_right(self._firsts, row) - 1):
+            found = self._read(block)
+            yield from (found[number - self._firsts[block]] for number in numbers)
 
-    def batches(self) -> Iterator[list[dict[str, Any]]]:
-        """All rows, some thousands at a time."""
-        self._file.seek(0)
-        for start in range(0, len(self), BATCH):
-            yield [self._read() for _ in range(min(BATCH, len(self) - start))]
+    def batches(self) -> Iterator[list[Row]]:
+        """All rows, a block at a time."""
+        yield from map(self._read, range(len(self._starts)))
 
-    def _read(self) -> dict[str, Any]:
-        row: dict[str, Any] = pickle.load(self._file)  # noqa: S301  # written by this very object
-        return row
+    def _read(self, block: int) -> list[Row]:
+        self._file.seek(self._starts[block])
+        rows: list[Row] = pickle.load(self._file)  # noqa: S301  # written by this very object
+        return rows

@@ -1,6 +1,7 @@
 import csv
 import itertools
 import json
+import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 from include.artifacts import Artifacts
 from include.errors import InputError
 from include.key import Key
+from include.ledger.engine import connect, upgrade
 from include.ledger.runs import Result, Run
 from include.ledger.tables import (
     cursors,
@@ -289,3 +291,20 @@ def warm() -> None:
 
 def test_a_kill_changes_nothing(migrated: Path, tmp_path: Path) -> None:
     assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=12) == 12
+
+
+def test_one_process_or_two_write_the_same(ledger: Engine, artifacts: Artifacts, home: Path, tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    things = ("coupon", "delivery", "search", "쿠폰", "배송", "검색")
+    troubles = ("fails", "is slow", "안 돼요", "느려요", "fine")
+    write(home / "a.csv", [f"{thing} {trouble} {number}" for number in range(400) for thing in things for trouble in troubles])
+    source = shop({"name": "a", "path": "a.csv"})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    two = hear(ledger, source, artifacts)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    upgrade(url := f"sqlite:///{tmp_path / 'one.db'}")
+    alone = connect(url)
+    assert hear(alone, source, artifacts) == two
+    assert two["voices"] == 12_000
+    assert dump(alone) == dump(ledger)
+    alone.dispose()
