@@ -2,7 +2,6 @@
 
 import imaplib
 import itertools
-import os
 from collections.abc import Iterator
 from email.message import EmailMessage
 from typing import Any
@@ -15,20 +14,9 @@ from include.errors import InputError
 from include.voc_aggregation.sources import imap
 from include.voc_aggregation.sources.imap import ImapChannel, quoted
 from include.voc_aggregation.sources.source import Cursor
-from tests.dovecot import Mailbox, program, server
+from tests.dovecot import Mailbox
 
 _USERS = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def dovecot() -> Iterator[Mailbox]:
-    """A real IMAP server. Where none is installed the test is skipped, but never in CI."""
-    if program() is None:
-        if os.environ.get("CI"):
-            pytest.fail("Dovecot is not installed")
-        pytest.skip("Dovecot is not installed")
-    with server() as mailbox:
-        yield mailbox
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """Files behind URLs: a real S3 API, and what fsspec knows."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import fsspec
 import pandas as pd
 import pytest
-from moto.server import ThreadedMotoServer
 
 from include.channels import FileSource
 from include.connection import Connection
@@ -17,22 +14,6 @@ from include.voc_aggregation.sources.files import FileChannel
 from include.voc_aggregation.sources.source import Cursor
 
 REVIEWS = "id,text\n1,쿠폰이 안 돼요\n2,late\n"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[tuple[Any, Connection]]:
-    """A client and the connection of an S3 with the bucket `voices`."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        extra = {"endpoint_url": f"http://{host}:{port}", "region_name": "ap-northeast-2"}
-        client = boto3.client("s3", aws_access_key_id="a", aws_secret_access_key="b", **extra)
-        client.create_bucket(Bucket="voices", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
-        yield client, Connection("aws", login="a", password="b", extra=extra)
-        client.close()
-    finally:
-        server.stop()
 
 
 def news(connection: Connection, path: str, cursor: Cursor | None = None, **fields: Any) -> tuple[list[Any], Cursor | None]:
