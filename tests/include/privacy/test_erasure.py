@@ -176,7 +176,8 @@ def test_tickets_and_what_waits_go_too(ledger: Engine) -> None:
 def ticket(name: str, author: str) -> dict[str, Any]:
     body = "The zeppelin order of mine is lost" if name == "t1" else "My order is in another van"
     word = {"product": "shop", "source": "desk", "external_id": name, "language": "en", "status": "resolved",
-            "priority": "normal", "urgency": "normal", "category": "delivery", "area": None, "team": None, "triage": "model", "voice_id": f"v{name}"}
+            "priority": "normal", "urgency": "normal", "category": "delivery", "area": None, "team": None, "triage": "model",
+            "voice_id": f"v{name}"}
     times = dict.fromkeys(("created_at", "updated_at", "heard_at", "resolved_at"), NOW)
     return word | times | {"id": name, "subject": body[:20], "body": body, "answer": "Dear Zebedee", "author": author}
 
