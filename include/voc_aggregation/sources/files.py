@@ -22,6 +22,7 @@ from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, c
 from include.voc_aggregation.sources.storage import FsspecFile, LocalFile, S3File, Stored
 
 MAX_LINE = 1_000_000  # characters; no customer writes more, and a broken export must not fill the memory
+_MARKED = 1 << 16  # bytes at a file's beginning and end by which it is known again
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
 
@@ -31,8 +32,19 @@ class _Line(NamedTuple):
     problem: str | None
 
 
+class Start(NamedTuple):
+    """Where a text file was read up to: so many bytes, and lines in them."""
+
+    end: int
+    lines: int
+
+
 class FileChannel:
-    """A file as a `Source`: read whole when it changed since the last time. Appended or rewritten, known rows are duplicates."""
+    """A file as a `Source`. One that was only appended to since the last time is read from there on; else it is read whole.
+
+    That it was only appended to is shown by a hash of its first bytes and of the last ones that were read then, which ended
+    with a line. Appended or rewritten, known rows are duplicates.
+    """
 
     def __init__(self, source: FileSource, connections: Connections) -> None:
         self._source, self._file = source, stored(source, connections)
@@ -44,23 +56,50 @@ class FileChannel:
             state = self._file.state()
             if state.items() <= known.items():
                 return
-            state["sha256"] = self._digest()
+            size = int(state["size"])
+            start = self._start(known, size)
+            state |= self._read_up_to(start, size)
         except FileNotFoundError as error:
             if self._source.missing_ok:
                 return
             raise InputError(f"{self._file}: no such file") from error
         except OSError as error:
             raise InputError(f"{self._file}: cannot be read: {error.strerror or error}") from error
-        if state["sha256"] != known.get("sha256"):
-            yield from chunks(self._source, self._file)
+        if start or state["sha256"] != known.get("sha256"):
+            whole = True
+            for chunk in chunks(self._source, self._file, start):
+                whole &= not any(bad.reason.startswith("malformed") for bad in chunk.bad)
+                yield chunk
+            if not whole:  # what is appended may close a quote that is open
+                state.pop("mark", None)
             yield Chunk(frame([], self._source.columns.names()), cursor=state)
 
-    def _digest(self) -> str:
-        digest = hashlib.sha256()
+    def _start(self, known: Cursor, size: int) -> Start | None:
+        """Where to go on reading, None for the beginning."""
+        if (mark := known.get("mark")) is None or mark["end"] >= size or self._mark(mark["end"]) != mark["sha256"]:
+            return None
+        return Start(mark["end"], mark["lines"])
+
+    def _read_up_to(self, start: Start | None, size: int) -> Cursor:
+        """What to remember of the file: its digest where it is read whole, and a mark where it can be read on from here."""
+        digest, lines, last = hashlib.sha256(), start.lines if start else 0, b""
         with self._file.open() as file:
-            while part := file.read(1 << 20):
+            file.seek(left := start.end if start else 0)
+            left = size - left
+            while left > 0 and (part := file.read(min(left, 1 << 20))):
                 digest.update(part)
-        return digest.hexdigest()
+                lines, last, left = lines + part.count(b"\n"), part[-1:], left - len(part)
+        found: Cursor = {} if start else {"sha256": digest.hexdigest()}
+        in_bytes = self._source.format != "parquet" and not self._source.encoding.lower().startswith(("utf-16", "utf-32"))
+        if in_bytes and last == b"\n":
+            found["mark"] = {"end": size, "lines": lines, "sha256": self._mark(size)}
+        return found
+
+    def _mark(self, end: int) -> str:
+        with self._file.open() as file:
+            first = file.read(min(end, _MARKED))
+            file.seek(max(0, end - _MARKED))
+            return hashlib.sha256(first + file.read(min(end, _MARKED))).hexdigest()
 
 
 def stored(source: FileSource, connections: Connections) -> Stored:
@@ -70,8 +109,8 @@ def stored(source: FileSource, connections: Connections) -> Stored:
     return FsspecFile(source.path) if "://" in source.path else LocalFile(home() / source.path)
 
 
-def chunks(source: FileSource, file: Stored) -> Iterator[Chunk]:
-    """The rows of `source`, in the file's order, at most CHUNK_ROWS at a time.
+def chunks(source: FileSource, file: Stored, start: Start | None = None) -> Iterator[Chunk]:
+    """The rows of `source`, in the file's order from `start` on, at most CHUNK_ROWS at a time.
 
     Raises InputError where the file as a whole can't be read: missing, not of its format, a column missing, a wrong encoding.
     """
@@ -79,17 +118,17 @@ def chunks(source: FileSource, file: Stored) -> Iterator[Chunk]:
         if source.format == "parquet":
             yield from _parquet(source, file)
         else:
-            yield from _text(source, file)
+            yield from _text(source, file, start)
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"{file}: cannot be read as {source.format}: {reason}") from error
 
 
-def _text(source: FileSource, path: Stored) -> Iterator[Chunk]:
+def _text(source: FileSource, path: Stored, start: Start | None) -> Iterator[Chunk]:
     with _opened(source, path) as file:
         lines = _Lines(file, source.encoding)
-        rows = _json_rows(lines) if source.format == "jsonl" else _delimited_rows(lines, source, path)
-        first = True
+        rows = _json_rows(lines, start) if source.format == "jsonl" else _delimited_rows(lines, source, path, start)
+        first = start is None
         for chunk in chunked(rows, source.columns.names()):
             if first:
                 _check_first(chunk, source, path)
@@ -142,12 +181,18 @@ class _Lines:
     def push_back(self, lines: list[_Line]) -> None:
         self._back.extend(reversed(lines))
 
+    def go_to(self, start: Start | None) -> None:
+        """Go on at `start`, where there is one."""
+        if start:
+            self._file.seek(start.end)
+            self._number = start.lines
+
     def _skip_rest(self) -> None:
         while (rest := self._file.readline(MAX_LINE)) and rest[-1] != "\n":
             pass
 
 
-def _delimited_rows(lines: _Lines, source: FileSource, path: Stored) -> Iterator[Row]:
+def _delimited_rows(lines: _Lines, source: FileSource, path: Stored, start: Start | None) -> Iterator[Row]:
     delimiter = "," if source.format == "csv" else "\t"
     header = lines.next()
     if header is None:
@@ -158,6 +203,7 @@ def _delimited_rows(lines: _Lines, source: FileSource, path: Stored) -> Iterator
         names = [name.strip() for name in _quoted(lines, delimiter, None)[1] or names]
     if missing := [name for name in source.columns.names() if name not in names]:
         raise InputError(f"{path}: line 1: no column {', '.join(map(repr, missing))}; there are {', '.join(names)[:300]}")
+    lines.go_to(start)
     places = {name: names.index(name) for name in source.columns.names()}
     while (line := lines.next()) is not None:
         if not line.text.strip("\r\n"):
@@ -206,7 +252,8 @@ def _quoted(lines: _Lines, delimiter: str, width: int | None) -> tuple[_Line, li
     return taken[0], fields, problem
 
 
-def _json_rows(lines: _Lines) -> Iterator[Row]:
+def _json_rows(lines: _Lines, start: Start | None) -> Iterator[Row]:
+    lines.go_to(start)
     while (line := lines.next()) is not None:
         if not line.text.strip():
             continue

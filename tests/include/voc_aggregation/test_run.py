@@ -119,7 +119,7 @@ def test_themes_keep_their_ids_and_a_resolved_one_its_status(ledger: Engine, art
     write(home / "a.csv", later, 50, NOW + timedelta(days=7))
     result = hear(ledger, source, artifacts, 2, day=7)
     assert result["publish"] == ["shop"]
-    assert result["sources"]["a"] == {"read": 12, "stored": 3, "duplicates": 9, "quarantined": 0, "error": None}
+    assert result["sources"]["a"] == {"read": 3, "stored": 3, "duplicates": 0, "quarantined": 0, "error": None}
     new = {row["id"]: row for row in get(ledger, themes)}
     assert new.keys() == old.keys()
     assert (new[coupon["id"]]["size"], new[coupon["id"]]["status"]) == (6, "resolved")

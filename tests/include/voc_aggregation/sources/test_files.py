@@ -130,3 +130,51 @@ def test_a_chunk_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert [len(chunk.frame) for chunk in chunks_of(source(path))] == [20, 20, 10]
     monkeypatch.setattr(base, "CHUNK_CHARACTERS", 1000)
     assert max(len(chunk.frame) for chunk in chunks_of(source(path))) == 10
+
+
+def news(path: Path, cursor: dict[str, Any] | None, format: str = "csv") -> tuple[list[tuple[str, str]], dict[str, Any] | None]:
+    """What is new in a file since `cursor`, as (place, text), and the cursor after it."""
+    found = list(files.FileChannel(source(path, format), no_connections).news(cursor))
+    rows = [(place, text) for chunk in found for place, text in chunk.frame[["place", "text"]].to_numpy().tolist()]
+    return rows, found[-1].cursor if found else cursor
+
+
+@pytest.mark.parametrize(("format", "head", "row"), [
+    ("csv", "\ufeffid,text\n", "{0},글 {0}\n"), ("tsv", "id\ttext\n", "{0}\t글 {0}\n"),
+    ("jsonl", "", '{{"id": {0}, "text": "글 {0}"}}\n')])
+def test_what_is_appended_is_read_alone(tmp_path: Path, format: str, head: str, row: str) -> None:
+    path, first = tmp_path / "a", 1 if format == "jsonl" else 2
+    path.write_text(head + "".join(map(row.format, range(20_000))), encoding="utf-8")
+    rows, cursor = news(path, None, format)
+    assert len(rows) == 20_000
+    with path.open("a", encoding="utf-8") as file:
+        file.write(row.format(20_000) + row.format(20_001))
+    rows, cursor = news(path, cursor, format)
+    assert rows == [(f"line {first + 20_000}", "글 20000"), (f"line {first + 20_001}", "글 20001")]
+    assert news(path, cursor, format) == ([], cursor)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(row.format(20_002).rstrip("\n"))
+    rows, cursor = news(path, cursor, format)
+    assert [text for _, text in rows] == ["글 20002"]
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" + row.format(20_003))
+    assert len(news(path, cursor, format)[0]) == 20_004  # the last line may not have been whole: all is read
+
+
+@pytest.mark.parametrize("change", [("0,a\n", "0,z\n"), ("7,a\n", "7,z\n"), ('3,a\n', '3,"a\n'), ("id,text", "text,id")])
+def test_a_file_that_was_not_only_appended_to_is_read_whole(tmp_path: Path, change: tuple[str, str]) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n" + "".join(f"{number},a\n" for number in range(8)))
+    _, cursor = news(path, None)
+    path.write_text(path.read_text().replace(*change) + "8,new\n")
+    assert len(news(path, cursor)[0]) >= 8
+
+
+def test_an_open_quote_may_be_closed_by_what_is_appended(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,text\n1,a\n2,"open\n')
+    rows, cursor = news(path, None)
+    assert rows == [("line 2", "a")]
+    with path.open("a") as file:
+        file.write('closed"\n')
+    assert news(path, cursor)[0] == [("line 2", "a"), ("line 3", "open\nclosed")]
