@@ -27,11 +27,13 @@ from include.cycle import (
 def customer_support() -> None:
     @task(outlets=[SUPPORT])
     def attend(*, outlet_events: Any = None) -> None:
+        if (product := this_product()).support is None:
+            return publish(outlet_events[SUPPORT], [])
         from include.customer_support.run import attend
         from include.voc_aggregation.sources import opened
 
-        publish(outlet_events[SUPPORT],
-                attend(ledger(), this_product(), this_run(), author_key(), opened, connection)["publish"])
+        return publish(outlet_events[SUPPORT],
+                       attend(ledger(), product, this_run(), author_key(), opened, connection)["publish"])
 
     attend()
 

@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
 from include.connection import Connections, no_connections
-from include.customer_support import learned, signalled, store
-from include.customer_support.answers import Source, suggest, unnamed
+from include.customer_support import signalled, store
 from include.customer_support.hours import Hours
 from include.customer_support.intake import Heard, Intake, Opened, Reader
 from include.customer_support.sla import Clock, Targets, Times, clocks
@@ -26,6 +25,10 @@ from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import cursors, quarantine, signals, suggestions, ticket_clocks, ticket_events, tickets
 from include.markup import plain
 from include.product import Product
+
+if TYPE_CHECKING:  # what learns costs a second to import, and most looks at the clocks have nothing to learn
+    from include.customer_support.answers import Source
+    from include.customer_support.learned import Triager
 
 ANSWERS = 5_000  # resolved tickets among which an answer is looked for
 SHOWN = 20  # ids that the result names
@@ -127,7 +130,9 @@ class _Desk:
         return {"n": quality.n, "answered": quality.answered, "accuracy": quality.accuracy,
                 "calibration_error": quality.calibration_error} if quality else None
 
-    def _learn(self, heard: Heard) -> learned.Triager | None:
+    def _learn(self, heard: Heard) -> "Triager | None":
+        from include.customer_support import learned
+
         known = {row["id"]: row for row in store.taught(self.engine, self.product.name, learned.MOST)}
         known |= {name: row for name, row in heard.tickets.items() if row["triage"] == GIVEN and row["status"] == RESOLVED}
         rows = sorted(known.values(), key=lambda row: (row["created_at"], row["id"]))
@@ -193,13 +198,19 @@ class _Desk:
         """What could be answered to tickets for which nothing was suggested yet; `answered` are those of this run."""
         known = {ticket for ticket, _, _ in store.suggested(self.engine, [row["id"] for row in rows])}
         asked = sorted((row for row in rows if row["id"] not in known), key=lambda row: row["id"])
-        sources = self._sources(answered) if asked else []
+        if not asked:
+            return []
+        from include.customer_support.answers import suggest
+
+        sources = self._sources(answered)
         found = suggest([_text(row) for row in asked], sources)
         return [{"ticket_id": row["id"], "kind": item.source.kind, "source_id": item.source.id, "rank": rank,
                  "score": item.score, "text": item.source.answer, "status": "proposed", "at": self.run.at}
                 for row, items in zip(asked, found, strict=True) for rank, item in enumerate(items, 1)]
 
-    def _sources(self, answered: Sequence[Row]) -> list[Source]:
+    def _sources(self, answered: Sequence[Row]) -> "list[Source]":
+        from include.customer_support.answers import Source, unnamed
+
         name = self.product.name
         tickets = {row["id"]: row for row in (*store.answered(self.engine, name, ANSWERS), *answered)}
         return [

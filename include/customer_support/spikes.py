@@ -9,7 +9,7 @@ product where nothing changed, at most the share `false_alarms` raises any.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scipy.stats import binom
+from scipy.special import betainc
 
 FEWEST = 5  # tickets: fewer are no spike, however quiet it was before
 OVER = 0.05  # a spike is over when its count is no longer unusual at this level
@@ -34,5 +34,5 @@ def spikes(recent: Mapping[str, int], before: Mapping[str, int], windows: int, f
 
 
 def _spike(kind: str, now: int, then: int, windows: int, level: float) -> Spike:
-    p = float(binom.sf(now - 1, now + then, 1 / (windows + 1)))
+    p = float(betainc(now, then + 1, 1 / (windows + 1))) if now else 1.0  # the upper tail of the binomial
     return Spike(kind, now, then / windows, p, now >= FEWEST and p < level, p > OVER or now < FEWEST)
