@@ -99,14 +99,17 @@ class Client:
             body = self._body(url, response)
             return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
 
+    def _in_time(self, url: httpx.URL) -> None:
+        if time.monotonic() > self._end:
+            raise InputError(f"{shown(url)}: took longer than {self._source.total_seconds:g} s")
+
     def _body(self, url: httpx.URL, response: httpx.Response) -> bytes:
         body = bytearray()
         for part in response.iter_bytes():
             body += part
             if len(body) > self._source.max_bytes:
                 raise InputError(f"{shown(url)}: the answer is larger than {self._source.max_bytes:,} bytes")
-            if time.monotonic() > self._end:
-                raise InputError(f"{shown(url)}: took longer than {self._source.total_seconds:g} s")
+            self._in_time(url)
         return bytes(body)
 
 

@@ -112,7 +112,10 @@ class HttpChannel:
 
     def _row(self, record: Any, place: str) -> Row:
         def bad(reason: str) -> BadRow:
-            return BadRow(place, reason, json.dumps(record, ensure_ascii=False)[:10_000])
+            try:
+                return BadRow(place, reason, json.dumps(record, ensure_ascii=False)[:10_000])
+            except RecursionError:
+                return BadRow(place, f"{reason}; nested too deeply", "")
 
         if not isinstance(record, dict):
             return bad(f"no object, but {_kind(record)}")

@@ -2,8 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,12 +23,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `cut` sends only so many bytes of the body that Content-Length promises."""
+    """One answer. `cut` sends only so many bytes of the body that Content-Length promises; `drip` waits before each byte."""
 
     body: Any = field(default_factory=list)
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    drip: float = 0
 
 
 class Server:
@@ -65,7 +67,16 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.end_headers()
             if reply.status != 304:
-                self.wfile.write(body[: reply.cut])
+                self._write(body[: reply.cut], reply.drip)
+
+        def _write(self, body: bytes, drip: float) -> None:
+            if not drip:
+                self.wfile.write(body)
+                return
+            with suppress(OSError):  # the client has had enough
+                for place in range(len(body)):
+                    time.sleep(drip)
+                    self.wfile.write(body[place : place + 1])
 
         def log_message(self, *_: Any) -> None:
             pass

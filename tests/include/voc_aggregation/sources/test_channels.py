@@ -177,4 +177,4 @@ def warm() -> Any:
 
 
 def test_a_kill_leaves_nothing_in_the_inbox_and_stores_it_once(migrated: Path, tmp_path: Path) -> None:
-    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=6) == 6
+    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=4) == 4

@@ -132,8 +132,8 @@ def test_a_chunk_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert max(len(chunk.frame) for chunk in chunks_of(source(path))) == 10
 
 
-def news(path: Path, cursor: dict[str, Any] | None, format: str = "csv") -> tuple[list[tuple[str, str]], dict[str, Any] | None]:
-    """What is new in a file since `cursor`, as (place, text), and the cursor after it."""
+def news(path: Path, cursor: dict[str, Any] | None, format: str = "csv") -> tuple[list[Any], dict[str, Any] | None]:
+    """What is new in a file since `cursor`, each as (place, text), and the cursor after it."""
     found = list(files.FileChannel(source(path, format), no_connections).news(cursor))
     rows = [(place, text) for chunk in found for place, text in chunk.frame[["place", "text"]].to_numpy().tolist()]
     return rows, found[-1].cursor if found else cursor

@@ -2,11 +2,14 @@
 
 import base64
 import gzip
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from include.channels import HttpSource
@@ -166,6 +169,15 @@ def test_what_can_not_be_had_is_named(reply: Reply, says: str, tries: int) -> No
         assert says in error
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_server_that_drips_is_given_up(packed: bool) -> None:
+    body, headers = (gzip.compress(b"[" * 9), {"Content-Encoding": "gzip"}) if packed else (b"[" * 50, {})
+    with serving(lambda _: Reply(body, headers=headers, drip=0.1)) as server:
+        begin = time.monotonic()
+        assert "took longer than 0.5 s" in read(source(server, total_seconds=0.5))[3]
+        assert time.monotonic() - begin < 3
+
+
 def test_a_type_that_is_a_lie_does_no_harm() -> None:
     with serving(lambda _: Reply([record(1)], headers={"Content-Type": "text/html; charset=klingon"})) as server:
         assert read(source(server))[0] == [1]
@@ -303,3 +315,31 @@ def test_a_preset_can_be_changed_in_parts() -> None:
 def test_a_wrong_mapping_is_refused_when_the_product_is_read(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         HttpSource.model_validate({"name": "a", "kind": "http", "url": "https://example.com"} | fields)
+
+
+FIELDS = st.sampled_from(["id", "text", "updated_at"])
+VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+                      lambda inner: st.lists(inner, max_size=4) | st.dictionaries(FIELDS, inner), max_leaves=12)
+
+
+def test_whatever_json_an_api_says_it_is_read_set_aside_or_refused() -> None:
+    answers: list[Any] = []
+    since = {"parameter": "since", "field": "updated_at"}
+    with serving(lambda asked: Reply(answers[-1])) as server:
+        wanted = source(server, since=since)
+
+        @settings(max_examples=40, deadline=None)
+        @given(VALUES | st.lists(VALUES, max_size=4))
+        def whatever(value: Any) -> None:
+            answers.append(value)
+            good, bad, _, error = read(wanted)
+            assert error or len(good) + len(bad) == len(value)
+
+        whatever()
+
+
+def test_a_record_nested_too_deeply_is_set_aside() -> None:
+    deep = b'[{"id": 1, "text": ' + b"[" * 900 + b"]" * 900 + b"}]"
+    with serving(lambda _: Reply(deep)) as server:
+        good, bad, _, error = read(source(server))
+    assert error or (good, bad[0][0]) == ([], "page 1, record 1")
