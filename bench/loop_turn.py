@@ -41,6 +41,7 @@ phase("user_testing", on(asset["candidate"]), asset["accepted"], "shop|1.0.0", t
 phase("deployment", on(asset["candidate"] & asset["compliant"] & asset["accepted"]), asset["deployed"], "shop|1.0.0", tasks=2)
 phase("monitoring_rollups", on(asset["deployed"] | asset["started"]))
 phase("outcome_review", on(asset["themes"] | asset["started"]))
+phase("customer_support", on(asset["started"]))
 """
 
 
@@ -61,7 +62,7 @@ def _empty(folder: Path) -> float:
     airflow = LocalAirflow(folder / "home", free_ports(1), {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")})
     try:
         airflow.start()
-        loop = Loop(airflow, dags=10)
+        loop = Loop(airflow, dags=11)
         loop.unpause()
         return _turn(loop)
     finally:

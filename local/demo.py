@@ -185,8 +185,8 @@ class Demo:
         """The open tickets: who has them, until when, and what could be answered, which a person sends."""
         due = select(func.min(ticket_clocks.c.due_at)).where(ticket_clocks.c.ticket_id == tickets.c.id,
                                                              ticket_clocks.c.stopped_at.is_(None)).scalar_subquery()
-        best = select(suggestions.c.text).where(suggestions.c.ticket_id == tickets.c.id,
-                                                suggestions.c.rank == 1).scalar_subquery()
+        best = select(suggestions.c.text).where(suggestions.c.ticket_id == tickets.c.id).order_by(
+            suggestions.c.score.desc(), suggestions.c.source_id).limit(1).scalar_subquery()
         query = select(tickets, due.label("due"), best.label("best")).where(
             tickets.c.product == "shop", tickets.c.status != "resolved").order_by(tickets.c.created_at)
         with reading(self.ledger) as connection:

@@ -90,11 +90,16 @@ class _Desk:
         self._follow(heard)
         everybody = there | heard.tickets
         clocks = self._clocks(everybody)
-        proposed = self._suggestions([row for row in everybody.values() if row["status"] != RESOLVED],
-                                     [row for row in heard.tickets.values() if row["status"] == RESOLVED and row["answer"]])
+        knowledge = store.knowledge(self.engine, self.product.name)
+        news = knowledge != store.known_then(self.engine, self.product.name)
+        asked = [row for name, row in sorted(everybody.items())
+                 if row["status"] != RESOLVED and (news or name in heard.tickets)]
+        answered = [row for row in heard.tickets.values() if row["status"] == RESOLVED and row["answer"]]
+        proposed = self._suggestions(asked, answered)
 
         def write(connection: Connection) -> Result:
             self._write(connection, found, heard, clocks, proposed)
+            upsert(connection, cursors, [{"name": store.knowledge_name(self.product.name), "value": {"knowledge": knowledge}}])
             opened, over = self._signals(connection)
             rated = [row for name, row in heard.tickets.items() if row["csat"] != ((heard.before[name] or {}).get("csat"))]
             fresh = [row for name, row in heard.tickets.items() if heard.before[name] is None]
@@ -194,19 +199,19 @@ class _Desk:
                 self._event(clock["ticket_id"], "escalated", clock["clock"], self.run.at, {
                     "to": self.support.escalate_to, "because": clock["state"]})
 
-    def _suggestions(self, rows: Sequence[Row], answered: Sequence[Row]) -> list[Row]:
-        """What could be answered to tickets for which nothing was suggested yet; `answered` are those of this run."""
-        known = {ticket for ticket, _, _ in store.suggested(self.engine, [row["id"] for row in rows])}
-        asked = sorted((row for row in rows if row["id"] not in known), key=lambda row: row["id"])
+    def _suggestions(self, asked: Sequence[Row], answered: Sequence[Row]) -> list[Row]:
+        """What could be answered to the tickets `asked` and was not suggested yet; `answered` are those of this run."""
         if not asked:
             return []
         from include.customer_support.answers import suggest
 
         sources = self._sources(answered)
+        known = store.suggested(self.engine, [row["id"] for row in asked])
         found = suggest([_text(row) for row in asked], sources)
         return [{"ticket_id": row["id"], "kind": item.source.kind, "source_id": item.source.id, "rank": rank,
                  "score": item.score, "text": item.source.answer, "status": "proposed", "at": self.run.at}
-                for row, items in zip(asked, found, strict=True) for rank, item in enumerate(items, 1)]
+                for row, items in zip(asked, found, strict=True) for rank, item in enumerate(items, 1)
+                if (row["id"], item.source.kind, item.source.id) not in known]
 
     def _sources(self, answered: Sequence[Row]) -> "list[Source]":
         from include.customer_support.answers import Source, unnamed

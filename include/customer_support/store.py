@@ -1,5 +1,6 @@
 """What the support desk reads from the ledger."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -108,6 +109,25 @@ def shipped(engine: Engine, product: str) -> list[Row]:
                  .join(releases, releases.c.key == commits.c.release)
                  .where(stories.c.product == product, stories.c.status.in_(["released", "resolved"]))
                  .group_by(stories.c.id, stories.c.title, stories.c.want).order_by(stories.c.id))
+
+
+def knowledge(engine: Engine, product: str) -> str:
+    """What answers could be made of besides tickets, as a short hash: it changes with a new theme or a shipped story."""
+    live = select(themes.c.id).where(themes.c.product == product, themes.c.merged_into.is_(None)).order_by(themes.c.id)
+    told = [row["id"] for row in _rows(engine, live)] + [f"{row['id']} {row['version']}" for row in shipped(engine, product)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def known_then(engine: Engine, product: str) -> str | None:
+    """The knowledge that the last suggestions were made of."""
+    with reading(engine) as connection:
+        value = connection.scalar(select(cursors.c.value).where(cursors.c.name == knowledge_name(product)))
+        return str(value["knowledge"]) if value else None
+
+
+def knowledge_name(product: str) -> str:
+    """The name of the cursor that remembers the knowledge."""
+    return f"tickets:{product}"
 
 
 def by_category(connection: Connection, product: str, start: datetime, end: datetime) -> dict[str, int]:

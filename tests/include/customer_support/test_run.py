@@ -246,6 +246,19 @@ def test_a_spike_is_heard_once_and_is_over(ledger: Engine, home: Path) -> None:
     assert work(ledger, desk(sla={}), 4, later=24 * 8)["signals"]["over"] == [signal["fingerprint"]]
 
 
+def test_a_shipped_story_is_suggested_to_those_who_wait(ledger: Engine, home: Path) -> None:
+    write(home / "tickets.csv", [ticket(1, "My coupon is not applied at checkout")])
+    assert work(ledger, desk())["suggestions"] == 0
+    rows.story(ledger, "s1", title="Coupons are applied at checkout", want="the coupon applied", status="released")
+    rows.release(ledger, "1.0.1", status="deployed")
+    put(ledger, commits, {"product": "shop", "sha": "a" * 40, "author": None, "at": NOW, "subject": "fix", "kind": "fix",
+                          "breaking": False, "release": "shop|1.0.1"})
+    put(ledger, commit_stories, {"product": "shop", "sha": "a" * 40, "story_id": "s1"})
+    assert work(ledger, desk(), 2)["suggestions"] == 1
+    assert work(ledger, desk(), 3)["suggestions"] == 0
+    assert [(row["kind"], row["source_id"]) for row in get(ledger, suggestions)] == [("story", "s1")]
+
+
 def test_answers_are_suggested_from_what_is_known_and_never_sent(ledger: Engine, home: Path) -> None:
     quote = "The coupon is not applied at checkout"
     rows.theme(ledger, "coupons", [hours(500), hours(400)], text=quote, name="Coupon not applied")
