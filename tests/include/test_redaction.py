@@ -141,6 +141,15 @@ def test_it_is_quick_on_real_reviews() -> None:
     assert len(texts) / (time.process_time() - started) > 10_000
 
 
+@pytest.mark.shared
+def test_it_is_quick_on_logs_full_of_numbers() -> None:
+    texts = (SHARED / "data/gitbugs-hadoop/hadoop_bugs.csv").read_text("utf-8").split("\n\n")
+    started = time.process_time()
+    for text in texts:
+        redact(text)
+    assert sum(map(len, texts)) / (time.process_time() - started) > 1_500_000
+
+
 NUMBERS = st.text(st.sampled_from("0123456789-. ()+@abcM가[]:/계좌은행김철수님씨입니다Suite,\n"), max_size=60)
 
 

@@ -198,11 +198,9 @@ def test_it_is_recorded_once_without_saying_whose_it_was(ledger: Engine, tmp_pat
 def test_another_reading_of_the_source_brings_nothing_back(ledger: Engine, tmp_path: Path, source: Path) -> None:
     turn(ledger, shop(source), tmp_path)
     erase(ledger, "shop", CANARY, KEY, "dpo", NOW)
-    with source.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows_of(["A new parcel never came"], "Person9", 950))
+    source.write_text("\n".join(source.read_text("utf-8").splitlines()) + "\n\n", "utf-8")  # another file with the same rows
     heard = turn(ledger, shop(source), tmp_path, 2, NOW + timedelta(days=1))
-    assert heard["sources"]["form"] | {"error": None} == {
-        "read": 10, "stored": 1, "duplicates": 7, "quarantined": 2, "error": None}
+    assert heard["sources"]["form"] == {"read": 9, "stored": 0, "duplicates": 7, "quarantined": 2, "error": None}
     left = everywhere(ledger, tmp_path)
     assert not any(trace in left for trace in (CANARY, "zeppelin", "blue van"))
 
