@@ -28,6 +28,7 @@ from include.voc_aggregation.spool import Spool
 from include.voc_aggregation.themes import Theme
 
 log = logging.getLogger(__name__)
+_AGAIN = 5  # old voices without a theme that get another chance, for each new one: a night costs by its own size
 
 
 def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
@@ -70,7 +71,7 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
         weights = store.weights(engine, product.name)
         grouping = _group(engine, product, heard, known, weights)
         found.append(operations.listen(engine, run, heard.voices, known, grouping))
-        _name(grouping, heard, store.unthemed(engine, product.name) if grouping.created else [])
+        _name(engine, grouping, heard)
         old_quotes = store.quoted(engine, sorted(grouping.members))
 
         def write(connection: Connection) -> Result:
@@ -96,18 +97,18 @@ def _group(engine: Engine, product: Product, heard: Heard, known: list[Theme], w
     for counts in heard.features:
         weights.learn(counts)
     new = vectorized(heard.ids, heard.kinds, heard.languages, heard.times, heard.features, weights)
-    rows = store.unthemed(engine, product.name)
+    rows = store.unthemed(engine, product.name, min(store.POOL, _AGAIN * len(heard.ids)))
     old = vectorized([row["id"] for row in rows], [row["kind"] for row in rows], [row["language"] for row in rows],
                      [row["written_at"] for row in rows], [features.counts(row["text"] for row in rows)], weights)
     customers = [theme for theme in known if theme.group != themes.OPERATION]
     return grouped(product.name, new, old, customers, product.voices.min_theme_size, store.POOL)
 
 
-def _name(grouping: Grouping, heard: Heard, old: list[dict[str, Any]]) -> None:
+def _name(engine: Engine, grouping: Grouping, heard: Heard) -> None:
     wanted = {voice for central in grouping.central.values() for voice in central}
-    texts = {row["id"]: row["text"] for row in old if row["id"] in wanted}
-    texts |= {row["id"]: row["text"] for row in heard.voices.pick(
-        number for number, voice in enumerate(heard.ids) if voice in wanted)}
+    new = [number for number, voice in enumerate(heard.ids) if voice in wanted]
+    texts = {row["id"]: row["text"] for row in heard.voices.pick(new)}
+    texts |= store.texts(engine, sorted(wanted - texts.keys()))
     for theme in grouping.created:
         if theme.id in grouping.central:
             theme.name = themes.name_from([texts[voice] for voice in grouping.central[theme.id]])

@@ -17,7 +17,7 @@ from include.voc_aggregation.themes import Theme, trend
 
 _IN = 10_000  # values in one IN: SQLite takes at most 32,766
 POOL = 20_000  # unthemed voices that get another chance
-_LOOKED_THROUGH = 100_000  # newest voices among which they are looked for
+_LOOKED_THROUGH = 5  # times as many of the newest voices are looked through for them
 
 
 def cursor(engine: Engine, product: str, name: str) -> Any:
@@ -69,16 +69,26 @@ def _theme(row: dict[str, Any]) -> Theme:
     return theme
 
 
-def unthemed(engine: Engine, product: str) -> list[dict[str, Any]]:
-    """The newest customers' voices that belong to no theme yet (id, text, kind, language, written_at), newest first."""
+def unthemed(engine: Engine, product: str, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` customers' voices that belong to no theme yet (id, text, kind, language, written_at), newest first."""
     newest = (select(voices.c.id, voices.c.text, voices.c.kind, voices.c.language, voices.c.written_at, voices.c.origin)
               .where(voices.c.product == product, voices.c.erased_at.is_(None))
-              .order_by(voices.c.written_at.desc(), voices.c.id).limit(_LOOKED_THROUGH)
+              .order_by(voices.c.written_at.desc(), voices.c.id).limit(_LOOKED_THROUGH * limit)
               .subquery())
     query = (select(newest).where(newest.c.origin == "customer", ~exists().where(theme_voices.c.voice_id == newest.c.id))
-             .order_by(newest.c.written_at.desc(), newest.c.id).limit(POOL))
+             .order_by(newest.c.written_at.desc(), newest.c.id).limit(limit))
     with reading(engine) as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def texts(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
+    """What the voices `ids` say."""
+    found: dict[str, str] = {}
+    with reading(engine) as connection:
+        for start in range(0, len(ids), _IN):
+            rows = connection.execute(select(voices.c.id, voices.c.text).where(voices.c.id.in_(ids[start: start + _IN])))
+            found.update((row.id, row.text) for row in rows)
+    return found
 
 
 def quoted(engine: Engine, ids: Sequence[str]) -> dict[str, list[tuple[str, str, float]]]:
