@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,13 +15,30 @@ from include.ledger.engine import connect, upgrade
 from tests.postgres import programs, server
 
 SHARED = Path(os.environ.get("CLOSED_LOOP_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+NO_DATA = f"the real data is not at {SHARED} (CLOSED_LOOP_SHARED says where it lies)"
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 
 
+def _no_real_data() -> bool:
+    """Tests on real data are skipped where it lies nowhere, but never in CI."""
+    return not SHARED.is_dir() and not os.environ.get("CI")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tests on real data need the data: where it lies nowhere they are skipped, but never in CI."""
-    if item.get_closest_marker("shared") and not SHARED.is_dir() and not os.environ.get("CI"):
-        pytest.skip(f"the real data is not at {SHARED} (CLOSED_LOOP_SHARED says where it lies)")
+    """Tests marked `shared` hand real data to the code that they test."""
+    if item.get_closest_marker("shared") and _no_real_data():
+        pytest.skip(NO_DATA)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Other tests read a part of it themselves."""
+    try:
+        return (yield)
+    except FileNotFoundError as error:
+        if _no_real_data() and str(error.filename).startswith(str(SHARED)):
+            pytest.skip(NO_DATA)
+        raise
 
 
 @pytest.fixture(autouse=True)
