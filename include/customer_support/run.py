@@ -13,7 +13,7 @@ from include.connection import Connections, no_connections
 from include.customer_support import signalled, store
 from include.customer_support.hours import Hours
 from include.customer_support.intake import Heard, Intake, Opened, Reader
-from include.customer_support.sla import Clock, Targets, Times, clocks
+from include.customer_support.sla import NEXT, Clock, Targets, Times, standing_clocks
 from include.customer_support.spikes import spikes
 from include.customer_support.tickets import GIVEN, MODEL, PERSON, RESOLVED, RULE, WAITING
 from include.customer_support.triage import all_categories, matching, routed
@@ -173,13 +173,22 @@ class _Desk:
         changes = store.waiting(self.engine, ids)
         for item in sorted((event for event in self.events if event["kind"] == "status"), key=lambda event: event["at"]):
             changes.setdefault(item["ticket_id"], []).append(item)
+        running: dict[str, list[Row]] = {}
+        for old in known.values():
+            if old["stopped_at"] is None:
+                running.setdefault(old["ticket_id"], []).append(old)
         rows: list[Row] = []
         for name in ids:
             ticket = everybody[name]
             targets = _targets(self.support.sla.get(ticket["priority"]))
-            for clock in clocks(_times(ticket, changes.get(name, [])), targets, hours, self.run.at, self.support.warn_at):
-                row = self._clock(ticket, clock)
-                before = known.get((name, clock.name, clock.started))
+            asked = [old["started_at"] for old in running.get(name, []) if old["clock"] == NEXT]
+            standing = [self._clock(ticket, clock) for clock in standing_clocks(
+                _times(ticket, changes.get(name, [])), asked, targets, hours, self.run.at, self.support.warn_at)]
+            there = {(row["clock"], row["started_at"]) for row in standing}
+            standing += [old | {"state": "dropped", "due_at": None, "stopped_at": self.run.at} for old in running.get(name, [])
+                         if (old["clock"], old["started_at"]) not in there]
+            for row in standing:
+                before = known.get((name, row["clock"], row["started_at"]))
                 if row != before:
                     rows.append(row)
                     self._escalate(row, before["state"] if before else None)

@@ -1,7 +1,7 @@
 """The clocks of a ticket: first response, next response, resolution. Pure: what is known at a time in, how they stand out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from include.customer_support.hours import Hours, Span, after, elapsed
@@ -60,6 +60,21 @@ def clocks(times: Times, targets: Targets, hours: Hours, now: datetime, warn_at:
         _clock(RESOLUTION, times.created, times.resolved, targets.resolution, times.waiting, hours, now, warn_at),
     ]
     return [clock for clock in found if clock]
+
+
+def standing_clocks(times: Times, asked_before: Iterable[datetime], targets: Targets, hours: Hours, now: datetime,
+                    warn_at: float = 0.75) -> list[Clock]:
+    """`clocks`, where next responses were running since `asked_before`.
+
+    A source shows the customer's last message only. Who asks again before there was an answer does not wait anew, so the clock
+    that runs goes on; one that was answered meanwhile stops then, and a later question starts another.
+    """
+    found = clocks(times, targets, hours, now, warn_at)
+    for start in sorted(asked_before, reverse=True):
+        older = [clock for clock in clocks(replace(times, asked=start), targets, hours, now, warn_at) if clock.name == NEXT]
+        unanswered = any(clock.stopped is None for clock in older)
+        found = [clock for clock in found if clock.name != NEXT or (clock.started != start and not unanswered)] + older
+    return found
 
 
 def _first(*moments: datetime | None) -> datetime | None:

@@ -95,7 +95,8 @@ voices = Table("voices", metadata, _key("id"), _word("product"), _word("source")
                _at("written_at"), _at("heard_at"), _at("erased_at", True), _word("erasure", True),
                _word("severity", True), Index(None, "product", "written_at"))
 quarantine = Table("quarantine", metadata, _key("id"), _word("product"), _word("source"), _word("place"), _text("reason"),
-                   _text("row"), _at("at"), _word("author", True), _at("erased_at", True), Index(None, "product", "source"))
+                   _text("row"), _at("at"), _word("author", True), _at("erased_at", True),
+                   Column("corrected", JSON(none_as_null=True)), _at("replayed_at", True), Index(None, "product", "source"))
 # What the intake endpoint took (redacted, `author` a keyed hash) until a run has made voices of it; `taken_by` is that run.
 inbox = Table("inbox", metadata, _key("id"), _word("product"), _word("external_id", True), _text("text"), _number("rating"),
               _word("author", True), _word("written_at"), _word("language", True), _at("received_at"), _word("taken_by", True),
@@ -188,7 +189,7 @@ tickets = Table("tickets", metadata, _key("id"), _word("product"), _word("source
 # What happened to a ticket: created, status, routed, warned, breached, escalated. Never rewritten.
 ticket_events = Table("ticket_events", metadata, _key("ticket_id", "tickets.id"), _key("kind"),
                       Column("at", UtcDateTime, primary_key=True), _key("what"), _json("detail"))
-# SLA clocks (first_response, next_response, resolution). `state`: running, paused, warned, breached, met, missed.
+# SLA clocks (first_response, next_response, resolution). `state`: running, paused, warned, breached, met, missed, dropped.
 ticket_clocks = Table("ticket_clocks", metadata, _key("ticket_id", "tickets.id"), _key("clock"),
                       Column("started_at", UtcDateTime, primary_key=True), _word("product"), _word("priority"), _word("state"),
                       _number("target_minutes", False), _at("due_at", True), _at("stopped_at", True), _number("used_minutes"),

@@ -215,6 +215,14 @@ def test_clocks_pause_while_the_customer_is_awaited(ledger: Engine, home: Path) 
     assert state(4, 101, status="open", asked=hours(-100), replied=hours(0)) == ("running", hours(-138))
 
 
+def test_a_promise_that_is_taken_back_signals_no_more(ledger: Engine, home: Path) -> None:
+    write(home / "tickets.csv", [ticket(1, "URGENT: the site is down", 3)])
+    assert len(work(ledger, desk())["signals"]["opened"]) == 1
+    assert len(work(ledger, desk(sla={}), 2)["signals"]["over"]) == 1
+    assert {row["state"] for row in get(ledger, ticket_clocks)} == {"dropped"}
+    assert work(ledger, desk(sla={}), 3)["clocks"] == {}
+
+
 def test_a_learned_category_and_a_persons_correction(ledger: Engine, home: Path) -> None:
     words = {"tea": "sencha", "post": "courier", "money": "invoice"}
     taught = [ticket(number, f"about my {word} {number}", 200, category=name, status="solved", resolved=hours(100))

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from include.customer_support.sla import FIRST, NEXT, RESOLUTION, Clock, Targets, Times, clocks
+from include.customer_support.sla import FIRST, NEXT, RESOLUTION, Clock, Targets, Times, clocks, standing_clocks
 from tests.include.customer_support.test_hours import HOUR, KOREA, seoul
 
 TARGETS = Targets(4 * HOUR, 2 * HOUR, 16 * HOUR)
@@ -45,6 +45,19 @@ def test_next_response_runs_from_the_customers_message_to_the_teams() -> None:
     assert stand("03T17:30", **asked)[NEXT].due == at("04T10:00")
     assert states("04T10:30", **asked)[NEXT] == "breached"
     assert states("04T10:30", **(asked | {"answered": at("04T09:30")}))[NEXT] == "met"
+
+
+def test_who_asks_again_does_not_wait_anew() -> None:
+    times = {"created": at("03T10:00"), "first_response": at("03T11:00"), "asked": at("03T13:30")}
+
+    def nexts(**more: Any) -> list[tuple[datetime, str]]:
+        found = standing_clocks(Times(**(times | more)), [at("03T12:00")], TARGETS, KOREA, at("03T14:30"))
+        return sorted((clock.started, clock.state) for clock in found if clock.name == NEXT)
+
+    assert nexts() == [(at("03T12:00"), "breached")]
+    assert nexts(answered=at("03T13:00")) == [(at("03T12:00"), "met"), (at("03T13:30"), "running")]
+    assert nexts(answered=at("03T14:20")) == [(at("03T12:00"), "missed"), (at("03T13:30"), "met")]
+    assert nexts(asked=at("03T12:00")) == [(at("03T12:00"), "breached")]
 
 
 def test_resolution_pauses_while_the_customer_is_awaited() -> None:
