@@ -40,7 +40,7 @@ _IN = 5_000
 _BLANK: dict[Table, dict[str, Any]] = {
     voices: {"text": "", "author": None, "external_id": None},
     tickets: {"subject": "", "body": "", "answer": None, "csat_comment": None, "author": None},
-    quarantine: {"row": "", "reason": "erased", "author": None},
+    quarantine: {"row": "", "reason": "erased", "author": None, "corrected": None},
 }
 _DELETED = (inbox, contacts)
 # Searched for quotes: every text of the ledger that is not feedback itself. Events bear names of themes, but no quotes.

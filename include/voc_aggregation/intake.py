@@ -19,7 +19,7 @@ from include.ledger.runs import Run
 from include.privacy import contacts
 from include.product import Product
 from include.redaction import author_hash, excerpt
-from include.voc_aggregation import store
+from include.voc_aggregation import quarantine, store
 from include.voc_aggregation.contract import Contract
 from include.voc_aggregation.hearing import Columns, Hearing, Understood, pieces, understood
 from include.voc_aggregation.kinds import Classifier
@@ -88,6 +88,8 @@ class Listener:
                  connections: Connections, pipeline: Pipeline[Columns, Understood]) -> None:
         self._engine, self._product, self._run, self._key, self._heard = engine, product, run, author_key, heard
         self._connections, self._pipeline = connections, pipeline
+        self._stored: set[str] = set()
+        self.replayed: list[str] = []
 
     def listen(self, source: AnySource | InboxSource) -> Intake:
         """Hear what is new in `source`. A source that can't be read (further) says so in its `error`, and stops no other.
@@ -100,8 +102,11 @@ class Listener:
         try:
             if source.columns.contact:
                 self._heard.contact_key = contacts.key_of(self._connections)
+            ids, corrected, rows = quarantine.corrected(self._engine, self._product.name, source)
+            for _ in self._taken(rows, corrected, intake, None):
+                self.replayed += ids
             news = self._opened(source).news(known if known.get("mapping") == mapping else None)
-            for chunk in self._taken(news, source, intake):
+            for chunk in self._taken(news, source, intake, self._key_of(source)):
                 if chunk.cursor is not None:
                     intake.cursor = chunk.cursor | {"mapping": mapping}
         except InputError as error:
@@ -119,19 +124,17 @@ class Listener:
         """The key that the source's authors are hashed with: none for the inbox, where they are hashes already."""
         return None if isinstance(source, InboxSource) else self._key
 
-    def _taken(self, chunks: Iterator[Chunk], source: Channel, intake: Intake) -> Iterator[Chunk]:
-        """`chunks`, each after its rows were taken in."""
+    def _taken(self, chunks: Iterator[Chunk], source: Channel, intake: Intake, key: bytes | None) -> Iterator[Chunk]:
+        """`chunks`, each after its rows were taken in; authors are hashed with `key`, where they are no hashes yet."""
         contract: Contract | None = None
-        hearing = Hearing(self._product.name, source.name, source.rating_scale, self._key_of(source), self._run.at,
-                          self._heard.classifier)
-        stored: set[str] = set()
+        hearing = Hearing(self._product.name, source.name, source.rating_scale, key, self._run.at, self._heard.classifier)
         for chunk in chunks:
             if not len(chunk.frame) and not chunk.bad:
                 yield chunk
                 continue
             voices = mapped(chunk.frame, source, self._product.name, self._run.at)
             known = store.known(self._engine, voices["id"].tolist())
-            new = [not text or not (voice in known or voice in stored)  # what has no text can't be told apart by it
+            new = [not text or not (voice in known or voice in self._stored)  # what has no text can't be told apart by it
                    for voice, text in zip(voices["id"], voices["text"], strict=True)]
             rest = voices[np.asarray(new, dtype=bool)].reset_index(drop=True)
             reasons: dict[int, str] = {}
@@ -139,18 +142,18 @@ class Listener:
                 contract = contract or Contract(source.rating_scale, self._run.at)
                 reasons = contract.broken(rest)
             good = rest.drop(index=list(reasons)).drop_duplicates("id")
-            stored.update(good["id"])
+            self._stored.update(good["id"])
             if source.columns.contact:
                 self._heard.consents += self._consents(good, source)
             for piece in pieces(good):
                 self._pipeline.put(hearing, piece)
-            self._set_aside(chunk, rest, reasons, source)
+            self._set_aside(chunk, rest, reasons, source, key)
             intake.read += len(chunk.frame) + len(chunk.bad)
             intake.stored += len(good)
             intake.quarantined += len(chunk.bad) + len(reasons)
             intake.duplicates += len(voices) - len(good) - len(reasons)
             log.info("%s: source %s: %s rows read", self._product.name, source.name, f"{intake.read:,}")
-            intake.evidence = contract.evidence() if contract else None
+            intake.evidence = contract.evidence() if contract else intake.evidence
             yield chunk
 
     def _consents(self, rows: pd.DataFrame, source: Channel) -> list[contacts.Word]:
@@ -159,7 +162,7 @@ class Listener:
                 for author, contact, consent, at in said
                 if author and (agrees := contacts.agreed(consent)) is not None and (contact or not agrees)]
 
-    def _set_aside(self, chunk: Chunk, rest: pd.DataFrame, reasons: dict[int, str], source: Channel) -> None:
+    def _set_aside(self, chunk: Chunk, rest: pd.DataFrame, reasons: dict[int, str], source: Channel, key: bytes | None) -> None:
         given = rest[["external_id", "date", "rating_given", "text"]].to_numpy()
         broken = [(rest["place"][row], reason, " | ".join(filter(None, given[row])), rest["author"][row])
                   for row, reason in reasons.items()]
@@ -167,6 +170,6 @@ class Listener:
         self._heard.quarantine.add([
             {"id": voice_id(self._product.name, source.name, f"{place}\n{row}", own=False), "product": self._product.name,
              "source": source.name, "place": place, "reason": excerpt(reason), "row": excerpt(row), "at": self._run.at,
-             "author": author_hash(author, self._key_of(source)) if author else None}
+             "author": author_hash(author, key) if author else None}
             for place, reason, row, author in [*bad, *broken]
         ])

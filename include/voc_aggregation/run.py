@@ -22,6 +22,7 @@ from include.voc_aggregation import features, models, operations, store, support
 from include.voc_aggregation.grouping import Grouping, grouped, vectorized
 from include.voc_aggregation.hearing import Columns, Understood
 from include.voc_aggregation.intake import Heard, Intake, Listener
+from include.voc_aggregation.quarantine import replayed
 from include.voc_aggregation.second import Pipeline
 from include.voc_aggregation.sources.inbox import InboxSource
 from include.voc_aggregation.spool import Spool
@@ -76,6 +77,7 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
 
         def write(connection: Connection) -> Result:
             _write_intakes(connection, run, found, heard)
+            replayed(connection, listener.replayed, run.at)
             inbox.empty(connection, product.name, run.run_id)
             if learnt:
                 models.write(connection, learnt)

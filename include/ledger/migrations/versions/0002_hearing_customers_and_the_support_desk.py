@@ -161,6 +161,8 @@ def upgrade() -> None:
     with op.batch_alter_table('quarantine', schema=None) as batch_op:
         batch_op.add_column(sa.Column('author', sa.String(length=255), nullable=True))
         batch_op.add_column(sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('corrected', sa.JSON(none_as_null=True), nullable=True))
+        batch_op.add_column(sa.Column('replayed_at', sa.DateTime(timezone=True), nullable=True))
 
     with op.batch_alter_table('voices', schema=None) as batch_op:
         batch_op.add_column(sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True))
@@ -176,6 +178,8 @@ def downgrade() -> None:
         batch_op.drop_column('erased_at')
 
     with op.batch_alter_table('quarantine', schema=None) as batch_op:
+        batch_op.drop_column('replayed_at')
+        batch_op.drop_column('corrected')
         batch_op.drop_column('erased_at')
         batch_op.drop_column('author')
 
