@@ -43,7 +43,7 @@ def _hashed_words(vocabulary: list[str]) -> Hashes:
     return hashed
 
 
-def characters(texts: Sequence[str], shortest: int = 2, longest: int = 5) -> csr_matrix:
+def characters(texts: Sequence[str], shortest: int = 1, longest: int = 4) -> csr_matrix:
     """Counts of `shortest` to `longest` characters after one another, blanks as one. Shape (texts, WIDTH)."""
     return _of_letters([_plain(text) for text in texts], shortest, longest)
 
