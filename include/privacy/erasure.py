@@ -126,7 +126,7 @@ def _condition(wanted: _Erasure, table: Table) -> tuple[ColumnElement[bool], ...
 
 def _found(connection: Connection, wanted: _Erasure, table: Table) -> Sequence[Any]:
     """(id, texts …) of the rows of `table` that are to be erased."""
-    columns = [table.c[name] for name in _BLANK[table] if name not in ("author", "external_id", "reason")]
+    columns = [table.c[name] for name in _BLANK[table] if isinstance(table.c[name].type, Text) and name != "reason"]
     return connection.execute(select(table.c.id, *columns).where(*_condition(wanted, table)).order_by(table.c.id)).all()
 
 
