@@ -89,8 +89,8 @@ def test_app_reviews_are_told_apart(name: str, floor: float) -> None:
 
 @pytest.mark.shared
 def test_feeling_of_korean_reviews_is_learnt() -> None:
-    """nsmc-ko-dev, 12,000 reviews to learn from and 2,000 of other films, balanced."""
+    """nsmc-ko-dev, 8,000 reviews to learn from and 2,000 of other films, balanced."""
     from bench.understanding import film_reviews
 
-    texts, labels, others, truth = film_reviews(6_000, 1_000)
-    assert np.mean(np.asarray(train(texts, labels).predict(others)) == truth) > 0.81
+    texts, labels, others, truth = film_reviews(4_000, 1_000)
+    assert np.mean(np.asarray(train(texts, labels).predict(others)) == truth) > 0.8
