@@ -102,7 +102,8 @@ inbox = Table("inbox", metadata, _key("id"), _word("product"), _word("external_i
               _word("author", True), _word("written_at"), _word("language", True), _at("received_at"), _word("taken_by", True),
               Index(None, "product", "taken_by"))
 # Voices taken in a minute, which is how the endpoint keeps its rate limit.
-inbox_minutes = Table("inbox_minutes", metadata, _key("product"), Column("minute", UtcDateTime, primary_key=True), _count("voices"))
+inbox_minutes = Table("inbox_minutes", metadata, _key("product"), Column("minute", UtcDateTime, primary_key=True),
+                      _count("voices"))
 # Per run and source: read = stored + duplicates + quarantined.
 intakes = Table("intakes", metadata, _key("run_id"), _key("product"), _key("source"), _count("read"), _count("stored"),
                 _count("duplicates"), _count("quarantined"), _text("error", True), _at("at"))
@@ -115,7 +116,7 @@ erasures = Table("erasures", metadata, _key("id"), _word("product"), _word("kind
 # What people say a voice is (`field`: kind); `text` where it is about no voice of the ledger, redacted.
 labels = Table("labels", metadata, _key("voice_id"), _key("field"), _word("product"), _word("label"), _text("text", True),
                _word("who"), _at("at"), Index(None, "product", "field"))
-# What was learnt from labels. `status`: promoted, superseded, rolled_back, rejected. `scores`: macro F1 held out, and of what ran.
+# What was learnt from labels. `status`: promoted, superseded, rolled_back, rejected. `scores`: macro F1 held out, and what ran.
 models = Table("models", metadata, _key("product"), _key("field"), Column("version", Integer, primary_key=True), _word("status"),
                _count("trained_on"), _count("held_out"), _json("scores"), _text("artifact"), _word("digest"), _at("at"),
                _at("decided_at"), _word("decided_by"))
