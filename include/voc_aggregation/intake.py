@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -127,6 +128,7 @@ class Listener:
     def _taken(self, chunks: Iterator[Chunk], source: Channel, intake: Intake, key: bytes | None) -> Iterator[Chunk]:
         """`chunks`, each after its rows were taken in; authors are hashed with `key`, where they are no hashes yet."""
         contract: Contract | None = None
+        began = time.monotonic()
         hearing = Hearing(self._product.name, source.name, source.rating_scale, key, self._run.at, self._heard.classifier)
         for chunk in chunks:
             if not len(chunk.frame) and not chunk.bad:
@@ -152,7 +154,8 @@ class Listener:
             intake.stored += len(good)
             intake.quarantined += len(chunk.bad) + len(reasons)
             intake.duplicates += len(voices) - len(good) - len(reasons)
-            log.info("%s: source %s: %s rows read", self._product.name, source.name, f"{intake.read:,}")
+            log.info("%s: source %s: %s rows read, %s a second", self._product.name, source.name, f"{intake.read:,}",
+                     f"{intake.read / (time.monotonic() - began):,.0f}")
             intake.evidence = contract.evidence() if contract else intake.evidence
             yield chunk
 
