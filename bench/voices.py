@@ -35,7 +35,8 @@ def measure() -> dict[str, Any]:
     _peer(texts)
     peer = time.perf_counter() - start
     return row("voices", counts["read"] / ours, "voices/s", f"TF-IDF + mini-batch k-means, k = {CLUSTERS}", len(texts) / peer,
-               counts["read"], f"peak {memory:.1f} GB in two processes; {counts['quarantined']} quarantined, {counts['duplicates']} duplicates",
+               counts["read"], f"peak {memory:.1f} GB in both processes; "
+               f"{counts['quarantined']} quarantined, {counts['duplicates']} duplicates",
                more_is_better=True)
 
 
