@@ -55,7 +55,8 @@ class Loop:
         return json.dumps(self.airflow.api("GET", path), ensure_ascii=False)
 
     def events(self) -> list[tuple[str, str]]:
-        """Every asset event, oldest first, as (asset, key)."""
+        """Every asset event, oldest first, as (asset, key). To be asked at rest: Airflow 3.3.2 answers with an error while a run
+        that an event started has not begun."""
         found: list[dict[str, Any]] = []
         while True:
             page = self.airflow.api("GET", f"/assets/events?order_by=timestamp&limit=100&offset={len(found)}")

@@ -46,6 +46,7 @@ def test_what_is_sent_is_heard_within_seconds(tmp_path: Path) -> None:
         wait_for_voices(stage, 2)
         assert time.monotonic() - begin < 30
         assert {row["text"] for row in stage.rows(voices)} == {"쿠폰이 안 돼요, [phone]", "The coupon fails"}
+        stage.loop.rest(60)
         assert ("voice/received", "tea") in stage.loop.events()
         [intake] = stage.rows(intakes, source="intake")
         assert (intake["read"], intake["stored"], intake["error"]) == (2, 2, None)

@@ -42,6 +42,7 @@ def facts(stage: Stage) -> dict[str, list[str]]:
 def whole_turn(stage: Stage) -> None:
     stage.turn()
     stage.turn("release", product="shop")
+    stage.turn("support_clock")
 
 
 class Killer:
