@@ -19,6 +19,7 @@ from sqlalchemy import Engine, func, or_, select
 
 from include.artifacts import Artifacts
 from include.deployment.run import ensure_running
+from include.errors import InputError
 from include.ledger.engine import connect, reading, upgrade
 from include.ledger.tables import (
     commits,
@@ -61,6 +62,14 @@ class Demo:
     @property
     def ledger(self) -> Engine:
         return connect(f"sqlite:///{self.folder / 'ledger.db'}")
+
+    @property
+    def shop_url(self) -> str:
+        """Where the shop serves its customers. Raises InputError where its product file has no deployment."""
+        deployment = product_named("shop").deployment
+        if deployment is None:
+            raise InputError("shop.yaml: the demo needs its deployment")
+        return f"http://127.0.0.1:{deployment.port}"
 
     def say(self, text: str) -> None:
         print(f"{time.monotonic() - self.begun:6.1f} s  {text}", flush=True)
@@ -106,8 +115,8 @@ class Demo:
     @contextmanager
     def customers(self) -> Iterator[None]:
         """Customers use the shop and write reviews as long as the block runs."""
-        done, url = Event(), f"http://127.0.0.1:{product_named('shop').deployment.port}"  # type: ignore[union-attr]
-        using = Thread(target=keep_using, args=(url, self.reviews, REQUESTS_A_SECOND, done))
+        done = Event()
+        using = Thread(target=keep_using, args=(self.shop_url, self.reviews, REQUESTS_A_SECOND, done))
         using.start()
         try:
             yield
@@ -177,7 +186,7 @@ class Demo:
               f"  the loop as a graph    {url}/assets\n"
               f"  every run              {url}/dag_runs\n"
               f"  the release form       {url}/dags/release\n"
-              f"  the tea shop           http://127.0.0.1:{product_named('shop').deployment.port}/checkout?tea=sencha&coupon=TEA10\n"  # type: ignore[union-attr]
+              f"  the tea shop           {self.shop_url}/checkout?tea=sencha&coupon=TEA10\n"
               "Airflow and the shop go on running; `make stop` ends both.")
 
 
