@@ -21,6 +21,7 @@ NAMES = {
 }
 TEXT_NAMES = ("text", "review", "comment", "feedback", "document", "message", "body", "description", "content", "summary",
               "내용", "리뷰", "후기", "의견")
+TITLE_NAMES = ("title", "subject", "summary", "headline", "제목")  # read before the text, where there is one
 
 
 def describe(path: Path, folder: Path) -> Product:
@@ -51,9 +52,10 @@ def _columns(path: Path, form: str) -> dict[str, Any]:
     text = next((called[name] for name in TEXT_NAMES if name in called), None) or _longest(frame)
     if text is None:
         raise InputError(f"{path}: no column holds text; its columns are {', '.join(map(str, frame.columns))}")
-    found["text"] = text
+    title = next((called[name] for name in TITLE_NAMES if name in called and called[name] != text), None)
+    found["text"] = text if title is None else [title, text]
     for field, names in NAMES.items():
-        column = next((called[name] for name in names if name in called and called[name] != text), None)
+        column = next((called[name] for name in names if name in called and called[name] not in (text, title)), None)
         if column is not None and _fits(field, frame[column]):
             found[field] = column
     if "rating" in found:

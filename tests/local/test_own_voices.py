@@ -61,6 +61,6 @@ def test_what_can_not_be_used_is_named(tmp_path: Path, name: str, content: str) 
 def test_real_files(tmp_path: Path) -> None:
     data = SHARED / "data"
     bugs = columns_of(data / "gitbugs-hadoop" / "hadoop_bugs.csv", tmp_path)
-    assert (bugs["text"], bugs["id"], bugs["written_at"]) == ("Description", "Issue id", "Created")
+    assert (bugs["text"], bugs["id"], bugs["written_at"]) == (["Summary", "Description"], "Issue id", "Created")
     reviews = columns_of(data / "nsmc-ko-dev" / "reviews.tsv", tmp_path)
     assert reviews == {"text": "document", "id": "review_id", "written_at": "date", "rating": "rating"}
