@@ -6,8 +6,9 @@ import re
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,13 +65,15 @@ class Killer:
             hunting.join()
 
     def _hunt(self, done: threading.Event) -> None:
+        due: dict[tuple[int, str], float] = {}  # when to kill which task: several run side by side, and none may be waited for
         while not done.wait(0.005):
-            for pid, instance in self._tasks():
-                dag_id, task_id, try_number = self._task(instance)
-                if try_number == 1 and dag_id not in self.killed:
-                    done.wait(INTO.get(dag_id, 0))
-                    if (pid, instance) in self._tasks():
-                        os.kill(pid, signal.SIGKILL)
+            for task in self._tasks():
+                if task not in due:
+                    due[task] = time.monotonic() + INTO.get(self._task(task[1])[0], 0)
+                dag_id, task_id, try_number = self._task(task[1])
+                if try_number == 1 and dag_id not in self.killed and time.monotonic() >= due[task]:
+                    with suppress(ProcessLookupError):  # it has just ended: the next one, then
+                        os.kill(task[0], signal.SIGKILL)
                         self.killed[dag_id] = task_id
 
     def _tasks(self) -> list[tuple[int, str]]:
