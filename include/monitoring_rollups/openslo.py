@@ -31,19 +31,19 @@ class Part(BaseModel):
 
 class Metadata(Part):
     name: str
-    displayName: str | None = None  # noqa: N815 - fields are called as in the specification
+    displayName: str | None = None
     labels: dict[str, Any] = {}
     annotations: dict[str, str] = {}
 
 
 class MetricSource(Part):
-    metricSourceRef: str | None = None  # noqa: N815 - as above
+    metricSourceRef: str | None = None
     type: str | None = None
     spec: dict[str, Any] = {}
 
 
 class Metric(Part):
-    metricSource: MetricSource  # noqa: N815 - as above
+    metricSource: MetricSource
 
 
 class RatioMetric(Part):
@@ -51,14 +51,14 @@ class RatioMetric(Part):
     good: Metric | None = None
     bad: Metric | None = None
     total: Metric | None = None
-    rawType: Literal["success", "failure"] | None = None  # noqa: N815 - as above
+    rawType: Literal["success", "failure"] | None = None
     raw: Metric | None = None
 
 
 class IndicatorSpec(Part):
     description: str | None = None
-    thresholdMetric: Metric | None = None  # noqa: N815 - as above
-    ratioMetric: RatioMetric | None = None  # noqa: N815 - as above
+    thresholdMetric: Metric | None = None
+    ratioMetric: RatioMetric | None = None
 
     @model_validator(mode="after")
     def _one_metric(self) -> "IndicatorSpec":
@@ -73,25 +73,25 @@ class Indicator(Part):
 
 
 class Calendar(Part):
-    startTime: datetime | str  # noqa: N815 - as above
-    timeZone: str  # noqa: N815 - as above
+    startTime: datetime | str
+    timeZone: str
 
 
 class TimeWindow(Part):
     duration: Duration
-    isRolling: bool  # noqa: N815 - as above
+    isRolling: bool
     calendar: Calendar | None = None
 
 
 class Objective(Part):
-    displayName: str | None = None  # noqa: N815 - as above
+    displayName: str | None = None
     op: Literal["lte", "gte", "lt", "gt"] | None = None
     value: float | None = None
     target: float | None = Field(None, ge=0, lt=1)
-    targetPercent: float | None = Field(None, ge=0, lt=100)  # noqa: N815 - as above
-    timeSliceTarget: float | None = Field(None, gt=0, le=1)  # noqa: N815 - as above
-    timeSliceWindow: Duration | None = None  # noqa: N815 - as above
-    compositeWeight: float | None = Field(None, gt=0)  # noqa: N815 - as above
+    targetPercent: float | None = Field(None, ge=0, lt=100)
+    timeSliceTarget: float | None = Field(None, gt=0, le=1)
+    timeSliceWindow: Duration | None = None
+    compositeWeight: float | None = Field(None, gt=0)
 
     @property
     def share(self) -> float | None:
@@ -103,15 +103,15 @@ class Spec(Part):
     description: str | None = None
     service: str
     indicator: Indicator | None = None
-    indicatorRef: str | None = None  # noqa: N815 - as above
-    timeWindow: list[TimeWindow] = Field(min_length=1, max_length=1)  # noqa: N815 - as above
-    budgetingMethod: Literal["Occurrences", "Timeslices", "RatioTimeslices"]  # noqa: N815 - as above
+    indicatorRef: str | None = None
+    timeWindow: list[TimeWindow] = Field(min_length=1, max_length=1)
+    budgetingMethod: Literal["Occurrences", "Timeslices", "RatioTimeslices"]
     objectives: list[Objective] = Field(min_length=1)
-    alertPolicies: list[Any] | None = None  # noqa: N815 - as above
+    alertPolicies: list[Any] | None = None
 
 
 class SLO(Part):
-    apiVersion: Literal["openslo/v1"]  # noqa: N815 - as above
+    apiVersion: Literal["openslo/v1"]
     kind: Literal["SLO"]
     metadata: Metadata
     spec: Spec
