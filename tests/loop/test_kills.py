@@ -68,10 +68,9 @@ class Killer:
         due: dict[tuple[int, str], float] = {}  # when to kill which task: several run side by side, and none may be waited for
         while not done.wait(0.005):
             for task in self._tasks():
-                if task not in due:
-                    due[task] = time.monotonic() + INTO.get(self._task(task[1])[0], 0)
                 dag_id, task_id, try_number = self._task(task[1])
-                if try_number == 1 and dag_id not in self.killed and time.monotonic() >= due[task]:
+                at = due.setdefault(task, time.monotonic() + INTO.get(dag_id, 0))
+                if try_number == 1 and dag_id not in self.killed and time.monotonic() >= at:
                     with suppress(ProcessLookupError):  # it has just ended: the next one, then
                         os.kill(task[0], signal.SIGKILL)
                         self.killed[dag_id] = task_id
