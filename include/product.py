@@ -10,108 +10,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from include.channels import KINDS, AnySource
-from include.desk import Support
 from include.errors import InputError
-from include.part import Name, Part
+from include.parts.approval import Approval
+from include.parts.channels import KINDS
+from include.parts.compliance import Compliance
+from include.parts.deployment import Deployment
+from include.parts.desk import Support
+from include.parts.outcome import Outcome
+from include.parts.part import Name, Part
+from include.parts.planning import Planning
+from include.parts.repository import Repository
+from include.parts.voices import Voices
 
 MAX_BYTES = 1_000_000
 SCHEMA = Path(__file__).parent / "products" / "schema.json"
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Voices(Part):
-    """Where the product's customers are heard."""
-
-    sources: list[AnySource] = []
-    min_theme_size: int = Field(3, ge=1, description="Voices that it takes to call something a theme.")
-    retention_days: int | None = Field(None, ge=1, description="Days after which what was written is erased; counts stay.")
-
-
-class Repository(Part):
-    """The product's git repository and how its tests run, from a clean worktree."""
-
-    url: str = Field(description="Any URL that git understands; file paths too.")
-    branch: str = "main"
-    setup: str | None = Field(None, description="Shell command that prepares the environment, with the venv's python on PATH.")
-    test: str = Field(description="Shell command that runs the tests and writes JUnit XML.")
-    junit: str = Field("junit.xml", description="The JUnit XML file that `test` writes, relative to the worktree.")
-    timeout_seconds: int = Field(600, ge=1)
-
-
-class Approval(Part):
-    """Who decides: `automatic`, or a person in the Airflow UI."""
-
-    by: Literal["automatic", "person"] = "automatic"
-
-
-class Planning(Part):
-    """How the scope of a cycle is chosen."""
-
-    method: Literal["rice", "wsjf"] = "rice"
-    capacity: float = Field(10, gt=0, description="Person-days in one cycle.")
-    approval: Approval = Approval()
-
-
-class PersonalField(Part):
-    """One field of personal data that the product holds."""
-
-    field: str
-    purpose: str | None = None
-    region: str | None = Field(None, description="ISO 3166-1 alpha-2 code of where it is stored, or EU.")
-    retention_days: int | None = Field(None, gt=0)
-
-
-class Compliance(Part):
-    """What the product must keep to."""
-
-    licences: list[str] = Field(["MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "ISC", "PSF-2.0"],
-                                description="SPDX ids of the licences that the product and its parts may bear.")
-    data_inventory: list[PersonalField] = []
-    packs: list[str] = ["baseline"]
-
-
-class Canary(Part):
-    """How traffic moves to a new version, and what makes it turn back."""
-
-    steps: list[Annotated[int, Field(ge=1, le=100)]] = [10, 50, 100]
-    seconds: float = Field(30, gt=0, description="How long each step is watched at most.")
-    min_requests: int = Field(50, ge=1, description="Requests that the new version must answer before a step is judged.")
-    max_error_rate: Share = 0.02
-    when_unsure: Literal["rollback", "promote"] = Field("rollback", description="What to do when too few requests came.")
-
-    @model_validator(mode="after")
-    def _rising_to_all(self) -> "Canary":
-        if self.steps != sorted(set(self.steps)) or self.steps[-1:] != [100]:
-            raise ValueError("steps must rise and end at 100")
-        return self
-
-
-class Deployment(Part):
-    """The environment that the product runs in: supervised processes behind HAProxy."""
-
-    environment: Name = "production"
-    command: str = Field(description="Command of one replica; {port} is replaced by the port that it must listen on.")
-    port: int = Field(ge=1, le=65535, description="The port on 127.0.0.1 where HAProxy serves the product.")
-    replicas: int = Field(2, ge=1, le=64)
-    health: str = Field("/health", pattern=r"^/[\w./~%?=&-]*$", description="A path that answers 200 when a replica is ready.")
-    start_seconds: float = Field(20, gt=0, description="How long a replica may take until it is healthy.")
-    env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
-    canary: Canary = Canary()
-
-
-class Outcome(Part):
-    """How the effect of a release is measured: complaints per exposure, before and after."""
-
-    exposure: Literal["requests", "days"] = "requests"
-    window_days: int = Field(28, ge=1, description="How far to look back and ahead from the deployment.")
 
 
 class Product(Part):

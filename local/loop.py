@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from local.airflow import LocalAirflow, RefusedError, wait_until
+from local.airflow import ROOT, LocalAirflow, RefusedError, wait_until
 
+DAGS = ROOT / "dags"
 ACTIVE = ("queued", "running")
 LOOKS = 3  # looks in a row that find nothing, until the loop is said to rest
 Observer = Callable[[dict[str, Any]], None]
@@ -19,7 +20,7 @@ class Loop:
     """The loop's DAGs on a running Airflow."""
 
     airflow: LocalAirflow
-    dags: int = 13
+    dags: int = field(default_factory=lambda: sum("@dag(" in path.read_text() for path in DAGS.glob("*.py")))
     seen: dict[str, str] = field(default_factory=dict)  # run: the state that was observed last
 
     def unpause(self) -> None:

@@ -19,7 +19,8 @@ from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import commit_stories, commits, releases, stories
 from include.ledger.trail import event, record
 from include.markup import plain
-from include.product import Product, Repository, home
+from include.parts.repository import Repository
+from include.product import Product, home
 
 NEVER_SHIPPED = ("failed", "rolled_back")  # what such a release brought still counts as new for the next one
 NO_TESTS = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0, "failures": []}

@@ -10,7 +10,7 @@ from typing import Any
 from include.compliance_checks.licences import NAMES, detect
 from include.compliance_checks.secrets import secrets_in
 from include.markup import plain
-from include.product import Compliance
+from include.parts.compliance import Compliance
 
 MAX_TEXT_BYTES = 1_000_000
 

@@ -13,9 +13,9 @@ from sqlalchemy import Engine
 from include.connection import Connections
 from include.customer_support import store
 from include.customer_support.tickets import PERSON, BadTicketError, author_of, ticket
-from include.desk import TicketSource
 from include.errors import InputError
 from include.ledger.runs import Run
+from include.parts.desk import TicketSource
 from include.product import Product
 from include.redaction import excerpt
 

@@ -17,13 +17,13 @@ from include.customer_support.sla import NEXT, Clock, Targets, Times, standing_c
 from include.customer_support.spikes import spikes
 from include.customer_support.tickets import GIVEN, MODEL, PERSON, RESOLVED, RULE, WAITING
 from include.customer_support.triage import all_categories, matching, routed
-from include.desk import DAYS, Promise, Support, minutes
 from include.errors import InputError
 from include.ledger import trail
 from include.ledger.engine import upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import cursors, quarantine, signals, suggestions, ticket_clocks, ticket_events, tickets
 from include.markup import plain
+from include.parts.desk import DAYS, Promise, Support, minutes
 from include.product import Product
 
 if TYPE_CHECKING:  # what learns costs a second to import, and most looks at the clocks have nothing to learn

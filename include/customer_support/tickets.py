@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from include.customer_support.triage import language, priority, urgency
-from include.desk import Statuses, TicketColumns, TicketSource
+from include.parts.desk import Statuses, TicketColumns, TicketSource
 from include.redaction import author_hash, redact
 
 OPEN, WAITING, RESOLVED = "open", "waiting", "resolved"

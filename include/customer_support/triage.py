@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from include.desk import Route
+from include.parts.desk import Route
 
 PRIORITIES = ("urgent", "high", "normal", "low")
 # What other desks call these, lower case.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from include.deployment.rules import Counts, Judgement, judge, total
 from include.deployment.target import Target
-from include.product import Canary
+from include.parts.deployment import Canary
 
 LOOK = 0.2  # seconds between two looks at the counters
 

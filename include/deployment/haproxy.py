@@ -19,7 +19,7 @@ from pathlib import Path
 
 from include.deployment.rules import Counts, Replica
 from include.errors import InputError
-from include.product import Deployment
+from include.parts.deployment import Deployment
 
 CHECK = "check inter 500ms fall 2 rise 1"
 ANSWERS = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx")

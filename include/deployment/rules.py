@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, Self
 
-from include.product import Canary
+from include.parts.deployment import Canary
 
 MOST = 256  # HAProxy's greatest weight
 

@@ -23,7 +23,8 @@ from include.deployment.rules import Counts, Replica, weights
 from include.deployment.supervision import Supervisor, clean_environment, members, script
 from include.errors import InputError
 from include.markup import plain
-from include.product import Deployment, Product
+from include.parts.deployment import Deployment
+from include.product import Product
 
 Archive = Callable[[], bytes]
 

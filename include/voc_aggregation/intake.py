@@ -13,10 +13,10 @@ import pandas as pd
 import scipy.sparse as sp
 from sqlalchemy import Engine
 
-from include.channels import AnySource, Channel
 from include.connection import Connections
 from include.errors import InputError
 from include.ledger.runs import Run
+from include.parts.channels import AnySource, Channel
 from include.privacy import contacts
 from include.product import Product
 from include.redaction import author_hash, excerpt

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.channels import Channel
+from include.parts.channels import Channel
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _DATED = re.compile(r"\d{4}|\d{1,2}\D+\w+\D+\d{2}")  # without a day and a year pandas would fill in today's

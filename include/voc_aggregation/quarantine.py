@@ -20,10 +20,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 
-from include.channels import Channel, Columns
 from include.errors import InputError
 from include.ledger.engine import connect, reading, writing
 from include.ledger.tables import quarantine
+from include.parts.channels import Channel, Columns
 from include.product import home
 from include.redaction import excerpt, redact
 from include.voc_aggregation.sources.source import Chunk, frame

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from include.channels import AnySource, FileSource, HttpSource, ImapSource, SqlSource
 from include.connection import Connections
+from include.parts.channels import AnySource, FileSource, HttpSource, ImapSource, SqlSource
 from include.voc_aggregation.sources.source import Source
 
 

@@ -19,8 +19,8 @@ from typing import Self
 
 import httpx
 
-from include.channels import HttpSource
 from include.errors import InputError
+from include.parts.channels import HttpSource
 
 log = logging.getLogger(__name__)
 TRIES = 5

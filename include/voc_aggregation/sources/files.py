@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.channels import FileSource
 from include.connection import Connections
 from include.errors import InputError
+from include.parts.channels import FileSource
 from include.product import home
 from include.voc_aggregation.sources import source as base
 from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, chunked, frame

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import jmespath
 
-from include.channels import Auth, HttpSince, HttpSource
 from include.connection import Connection, Connections
 from include.errors import InputError
+from include.parts.channels import Auth, HttpSince, HttpSource
 from include.voc_aggregation.sources.client import Answer, Client, joined, same_origin, shown
 from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, gathered
 

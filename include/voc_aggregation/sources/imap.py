@@ -7,9 +7,9 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from include.channels import ImapSource
 from include.connection import Connections
 from include.errors import InputError
+from include.parts.channels import ImapSource
 from include.voc_aggregation.sources import mail
 from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, gathered
 

@@ -6,8 +6,8 @@ from typing import Literal
 from sqlalchemy import Engine
 
 from include import inbox
-from include.channels import Channel, Columns
 from include.ledger.runs import Run
+from include.parts.channels import Channel, Columns
 from include.voc_aggregation.sources.source import Chunk, Cursor, frame
 
 COLUMNS = Columns(text="text", id="external_id", written_at="written_at", author="author", rating="rating", language="language")

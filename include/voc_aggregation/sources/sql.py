@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.channels import SqlSource
 from include.connection import Connections
 from include.errors import InputError
+from include.parts.channels import SqlSource
 from include.voc_aggregation.sources import source as base
 from include.voc_aggregation.sources.source import Chunk, Cursor, Row, chunked, frame
 

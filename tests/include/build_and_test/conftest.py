@@ -9,7 +9,8 @@ import pytest
 
 from include.key import Key
 from include.ledger.runs import Run
-from include.product import Product, Repository
+from include.parts.repository import Repository
+from include.product import Product
 
 GREEN = '<testsuite><testcase classname="t" name="a"/><testcase classname="t" name="b"/></testsuite>'
 

@@ -6,7 +6,7 @@ from include.compliance_checks import secrets
 from include.compliance_checks.facts import Subject, facts_of, licences_in
 from include.compliance_checks.inventory import gaps
 from include.compliance_checks.secrets import secrets_in
-from include.product import Compliance
+from include.parts.compliance import Compliance
 
 # Put together here, so that no scanner of this repository finds them.
 PLANTED = {

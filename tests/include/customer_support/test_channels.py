@@ -10,10 +10,10 @@ from sqlalchemy import Engine, create_engine, text
 
 from include.connection import Connection
 from include.customer_support.run import attend
-from include.desk import Support, TicketMail
 from include.key import Key
 from include.ledger.runs import Result, Run
 from include.ledger.tables import tickets
+from include.parts.desk import Support, TicketMail
 from include.product import read_product
 from include.voc_aggregation.sources import opened
 from tests.conftest import NOW

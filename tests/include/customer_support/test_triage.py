@@ -4,7 +4,7 @@ import pytest
 
 from include.customer_support import triage
 from include.customer_support.triage import all_categories, language, matching, priority, routed, urgency
-from include.desk import Route
+from include.parts.desk import Route
 
 
 @pytest.mark.parametrize(("text", "category"), [

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.deployment.rules import MOST, Counts, Replica, judge, total, weights
-from include.product import Canary
+from include.parts.deployment import Canary
 
 CANARY = Canary(steps=[10, 100], seconds=30, min_requests=50, max_error_rate=0.05)
 SOME = st.integers(0, 10_000)

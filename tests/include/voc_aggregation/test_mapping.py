@@ -4,7 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.channels import Columns, FileSource
+from include.parts.channels import Columns, FileSource
 from include.voc_aggregation.mapping import mapped, times, voice_id
 
 AT = datetime(2026, 3, 2, 2, tzinfo=UTC)

@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.channels import Columns, FileSource
 from include.connection import no_connections
 from include.errors import InputError
+from include.parts.channels import Columns, FileSource
 from include.voc_aggregation.sources import files
 from include.voc_aggregation.sources import source as base
 from include.voc_aggregation.sources.source import Chunk

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from include.channels import HttpSource
 from include.connection import Connection, no_connections
 from include.errors import InputError
+from include.parts.channels import HttpSource
 from include.voc_aggregation.sources import client, http
 from include.voc_aggregation.sources.client import retry_after
 from include.voc_aggregation.sources.http import HttpChannel

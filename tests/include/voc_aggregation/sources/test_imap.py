@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from include.channels import ImapSource
 from include.connection import Connection
 from include.errors import InputError
+from include.parts.channels import ImapSource
 from include.voc_aggregation.sources import imap
 from include.voc_aggregation.sources.imap import ImapChannel, quoted
 from include.voc_aggregation.sources.source import Cursor

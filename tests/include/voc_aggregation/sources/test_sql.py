@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, make_url
 
-from include.channels import SqlSource
 from include.connection import Connection
 from include.errors import InputError
+from include.parts.channels import SqlSource
 from include.voc_aggregation.sources import source as base
 from include.voc_aggregation.sources.source import Cursor
 from include.voc_aggregation.sources.sql import SqlChannel

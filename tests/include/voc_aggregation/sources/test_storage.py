@@ -7,9 +7,9 @@ import fsspec
 import pandas as pd
 import pytest
 
-from include.channels import FileSource
 from include.connection import Connection
 from include.errors import InputError
+from include.parts.channels import FileSource
 from include.voc_aggregation.sources.files import FileChannel
 from include.voc_aggregation.sources.source import Cursor
 

@@ -8,8 +8,8 @@ from zoneinfo import available_timezones
 import yaml
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from include.channels import Columns, FileSource, HttpSource, ImapSource, SqlSource
-from include.part import Part
+from include.parts.channels import Columns, FileSource, HttpSource, ImapSource, SqlSource
+from include.parts.part import Part
 
 PRESETS = Path(__file__).parent / "desk.yaml"
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from include.part import Name, Part
+from include.parts.part import Name, Part
 
 PRESETS = Path(__file__).parent / "channels.yaml"
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$")]
@@ -126,7 +126,7 @@ class HttpSource(Channel):
     """Voices of an HTTP API that answers JSON. A `preset` fills in what isn't given here."""
 
     kind: Literal["http"]
-    preset: str | None = Field(None, description="One of those in include/channels.yaml.")
+    preset: str | None = Field(None, description="One of those in include/parts/channels.yaml.")
     url: str = Field(pattern=r"^https?://[^\s@]+$")
     records: str = Field("@", description="JMESPath of the list of records in an answer.")
     parameters: dict[str, str | int | float | bool] = Field({}, description="Query parameters of each request.")
