@@ -55,6 +55,12 @@ class Loop:
                 f"/logs/{task['try_number']}?map_index={task['map_index']}&full_content=true")
         return json.dumps(self.airflow.api("GET", path), ensure_ascii=False)
 
+    def failures(self) -> list[str]:
+        """What failed so far, as `DAG task: the end of its log`; a task that failed because of another one is left out."""
+        return [f"{task['dag_id']} {task['task_id']}: {self.log(task)[-3000:]}"
+                for run in self.runs() if run["state"] == "failed"
+                for task in self.tasks(run) if task["state"] == "failed"]
+
     def events(self) -> list[tuple[str, str]]:
         """Every asset event, oldest first, as (asset, key). To be asked at rest: Airflow 3.3.2 answers with an error while a run
         that an event started has not begun."""
