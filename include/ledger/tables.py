@@ -89,11 +89,13 @@ events = Table("events", metadata, _key("id"), _word("product"), _word("type"), 
                Index(None, "product", "at"))
 
 # Step 1: voices. `origin` is customer or operation; `author` a keyed hash; `text` is redacted; sentiment from -1 to 1. An erased
-# voice stays as a tombstone without text and author, so that it still counts and doesn't come back.
+# voice stays as a tombstone without text and author, so that it still counts and doesn't come back. `kinds` lists them all, the
+# main one first, where several hold. `duplicate_of` is the voice that said the same first; copies have equal sketches.
 voices = Table("voices", metadata, _key("id"), _word("product"), _word("source"), _word("origin"), _word("external_id", True),
                _text("text"), _word("language"), _word("kind"), _number("sentiment"), _number("rating"), _word("author", True),
                _at("written_at"), _at("heard_at"), _at("erased_at", True), _word("erasure", True),
-               _word("severity", True), Index(None, "product", "written_at"))
+               _word("severity", True), Column("kinds", JSON(none_as_null=True)), _word("duplicate_of", True),
+               Column("sketch", BigInteger), Index(None, "product", "written_at"), Index(None, "sketch"))
 quarantine = Table("quarantine", metadata, _key("id"), _word("product"), _word("source"), _word("place"), _text("reason"),
                    _text("row"), _at("at"), _word("author", True), _at("erased_at", True),
                    Column("corrected", JSON(none_as_null=True)), _at("replayed_at", True), Index(None, "product", "source"))
@@ -113,20 +115,25 @@ contacts = Table("contacts", metadata, _key("product"), _key("author"), _key("ch
 # What was erased and who asked, without saying whose it was. `kind`: author, retention; `rows` counts by table.
 erasures = Table("erasures", metadata, _key("id"), _word("product"), _word("kind"), _word("asked_by"), _at("at"), _json("rows"),
                  Index(None, "product", "at"))
-# What people say a voice is (`field`: kind); `text` where it is about no voice of the ledger, redacted.
+# What people say a voice is (`field`: kind, severity, sentiment; several kinds as `bug|feature`); `text` where it is about no
+# voice of the ledger, redacted.
 labels = Table("labels", metadata, _key("voice_id"), _key("field"), _word("product"), _word("label"), _text("text", True),
                _word("who"), _at("at"), Index(None, "product", "field"))
 # What was learnt from labels. `status`: promoted, superseded, rolled_back, rejected. `scores`: macro F1 held out, and what ran.
 models = Table("models", metadata, _key("product"), _key("field"), Column("version", Integer, primary_key=True), _word("status"),
                _count("trained_on"), _count("held_out"), _json("scores"), _text("artifact"), _word("digest"), _at("at"),
                _at("decided_at"), _word("decided_by"))
-# `status`: open, planned, resolved, reopened, merged. `state` is what the grouping needs to know a theme again.
+# `status`: open, planned, resolved, reopened, merged (then its voices are in `merged_into`). `per_week` and `trend` bear their
+# 95 % intervals; `emerging_since` is set while a theme grows faster than chance. `state` is what knows a theme again.
 themes = Table("themes", metadata, _key("id"), _word("product"), _text("name"), _word("language"), _word("kind"),
                _word("status"), _word("merged_into", True), _count("size"), _number("per_week"), _number("trend"),
-               _at("first_seen"), _at("last_seen"), _json("state"), Index(None, "product", "status"))
+               _at("first_seen"), _at("last_seen"), _json("state"), _number("per_week_low"), _number("per_week_high"),
+               _number("trend_low"), _number("trend_high"), _at("emerging_since", True), Index(None, "product", "status"))
+# `home`: the theme that a voice came from or would be in, had that theme not been merged into `theme_id`.
 theme_voices = Table("theme_voices", metadata, _key("theme_id", "themes.id"), _key("voice_id", "voices.id"),
-                     _number("similarity"), Column("quote", Boolean, nullable=False, default=False), Index(None, "voice_id"))
-# What became of a theme: created, merged, split, reopened, resolved. Never rewritten.
+                     _number("similarity"), Column("quote", Boolean, nullable=False, default=False), _word("home", True),
+                     Index(None, "voice_id"))
+# What became of a theme: created, merged, split, renamed, undone, emerging, reopened, resolved. Never rewritten.
 theme_events = Table("theme_events", metadata, _key("theme_id"), _key("run_id"), _key("kind"), _at("at"), _json("detail"))
 
 # Step 2: stories. `status`: draft (see `quality`), ready, scoped, released, resolved, reopened, dropped. `relief`: the share of
@@ -151,6 +158,21 @@ scopes = Table("scopes", metadata, _key("id"), _word("product"), _word("method")
                Index(None, "product", "at"))
 scope_items = Table("scope_items", metadata, _key("scope_id", "scopes.id"), _key("story_id", "stories.id"), _count("rank"),
                     _number("score", False), _json("factors"), Column("chosen", Boolean, nullable=False), _text("why"))
+
+# Step 5: what waits for what. A row of `story_blocks` with no `until` blocks its story: it waits for a release of `on_product` in
+# the range `needs`, or for the story `on_story`. `by` is a person, or "rule" where the product's `depends_on` says so.
+story_blocks = Table("story_blocks", metadata, _key("id"), Column("story_id", String(255), ForeignKey("stories.id"), nullable=False),
+                     _word("product"), _word("on_product", True), _word("on_story", True), _word("needs", True), _text("reason"),
+                     _word("by"), _at("since"), _at("until", True), _text("ended", True),
+                     Index(None, "story_id"), Index(None, "on_product"), Index(None, "product", "until"))
+# The packages that a product's repository names: `package` is a package URL without its version, `kind` manifest or lock.
+components = Table("components", metadata, _key("product"), _key("file"), _key("package"), _word("version", True),
+                   _text("needs", True), _word("kind"), _word("scope"), _count("line"), Index(None, "package"))
+# Where the newest reading of a repository came to: its commit, the manifests set aside, the files that declare its interfaces.
+dependency_reads = Table("dependency_reads", metadata, _key("product"), _word("commit"), _json("set_aside"), _at("at"))
+# What changed between two commits of a product's interface files; `rule` says why it breaks its users, or doesn't.
+contract_changes = Table("contract_changes", metadata, _key("product"), _key("file"), _key("old"), _key("new"), _key("rule"),
+                         _key("place"), Column("breaking", Boolean, nullable=False), _text("text"), _at("at"))
 
 # Step 7: commits and releases. `status`: failed, candidate, rejected, deployed, rolled_back, superseded.
 commits = Table("commits", metadata, _key("product"), _key("sha"), _word("author", True), _at("at"), _text("subject"),

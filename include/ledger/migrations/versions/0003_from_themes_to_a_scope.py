@@ -10,6 +10,59 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table('components',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('file', sa.String(length=255), nullable=False),
+    sa.Column('package', sa.String(length=255), nullable=False),
+    sa.Column('version', sa.String(length=255), nullable=True),
+    sa.Column('needs', sa.Text(), nullable=True),
+    sa.Column('kind', sa.String(length=255), nullable=False),
+    sa.Column('scope', sa.String(length=255), nullable=False),
+    sa.Column('line', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'file', 'package', name=op.f('pk_components'))
+    )
+    with op.batch_alter_table('components', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_components_package'), ['package'], unique=False)
+
+    op.create_table('contract_changes',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('file', sa.String(length=255), nullable=False),
+    sa.Column('old', sa.String(length=255), nullable=False),
+    sa.Column('new', sa.String(length=255), nullable=False),
+    sa.Column('rule', sa.String(length=255), nullable=False),
+    sa.Column('place', sa.String(length=255), nullable=False),
+    sa.Column('breaking', sa.Boolean(), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'file', 'old', 'new', 'rule', 'place', name=op.f('pk_contract_changes'))
+    )
+    op.create_table('dependency_reads',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('commit', sa.String(length=255), nullable=False),
+    sa.Column('set_aside', sa.JSON(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('product', name=op.f('pk_dependency_reads'))
+    )
+    op.create_table('story_blocks',
+    sa.Column('id', sa.String(length=255), nullable=False),
+    sa.Column('story_id', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('on_product', sa.String(length=255), nullable=True),
+    sa.Column('on_story', sa.String(length=255), nullable=True),
+    sa.Column('needs', sa.String(length=255), nullable=True),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('by', sa.String(length=255), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('ended', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['story_id'], ['stories.id'], name=op.f('fk_story_blocks_story_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_story_blocks'))
+    )
+    with op.batch_alter_table('story_blocks', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_story_blocks_on_product'), ['on_product'], unique=False)
+        batch_op.create_index(batch_op.f('ix_story_blocks_product_until'), ['product', 'until'], unique=False)
+        batch_op.create_index(batch_op.f('ix_story_blocks_story_id'), ['story_id'], unique=False)
+
     op.create_table('story_revisions',
     sa.Column('story_id', sa.String(length=255), nullable=False),
     sa.Column('revision', sa.Integer(), nullable=False),
@@ -31,9 +84,41 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('edited_by', sa.String(length=255), nullable=True))
         batch_op.add_column(sa.Column('tracker', sa.JSON(none_as_null=True), nullable=True))
 
+    with op.batch_alter_table('theme_voices', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('home', sa.String(length=255), nullable=True))
+
+    with op.batch_alter_table('themes', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('per_week_low', sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column('per_week_high', sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column('trend_low', sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column('trend_high', sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column('emerging_since', sa.DateTime(timezone=True), nullable=True))
+
+    with op.batch_alter_table('voices', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('kinds', sa.JSON(none_as_null=True), nullable=True))
+        batch_op.add_column(sa.Column('duplicate_of', sa.String(length=255), nullable=True))
+        batch_op.add_column(sa.Column('sketch', sa.BigInteger(), nullable=True))
+        batch_op.create_index(batch_op.f('ix_voices_sketch'), ['sketch'], unique=False)
+
 
 
 def downgrade() -> None:
+    with op.batch_alter_table('voices', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_voices_sketch'))
+        batch_op.drop_column('sketch')
+        batch_op.drop_column('duplicate_of')
+        batch_op.drop_column('kinds')
+
+    with op.batch_alter_table('themes', schema=None) as batch_op:
+        batch_op.drop_column('emerging_since')
+        batch_op.drop_column('trend_high')
+        batch_op.drop_column('trend_low')
+        batch_op.drop_column('per_week_high')
+        batch_op.drop_column('per_week_low')
+
+    with op.batch_alter_table('theme_voices', schema=None) as batch_op:
+        batch_op.drop_column('home')
+
     with op.batch_alter_table('stories', schema=None) as batch_op:
         batch_op.drop_column('tracker')
         batch_op.drop_column('edited_by')
@@ -43,3 +128,15 @@ def downgrade() -> None:
         batch_op.drop_column('relief')
 
     op.drop_table('story_revisions')
+    with op.batch_alter_table('story_blocks', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_story_blocks_story_id'))
+        batch_op.drop_index(batch_op.f('ix_story_blocks_product_until'))
+        batch_op.drop_index(batch_op.f('ix_story_blocks_on_product'))
+
+    op.drop_table('story_blocks')
+    op.drop_table('dependency_reads')
+    op.drop_table('contract_changes')
+    with op.batch_alter_table('components', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_components_package'))
+
+    op.drop_table('components')
