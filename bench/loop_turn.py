@@ -29,12 +29,13 @@ def phase(name, schedule, publishes=None, key=None, tasks=1):
     build()
 
 asset = {name: Asset(name) for name in (
-    "started", "themes", "stories", "scope", "candidate", "compliant", "accepted", "deployed")}
+    "started", "themes", "stories", "dependencies", "scope", "candidate", "compliant", "accepted", "deployed")}
 on = lambda condition: PartitionedAssetTimetable(assets=condition)
 phase("nightly_cycle", PartitionedAtRuntime(), asset["started"], "shop")
 phase("voc_aggregation", on(asset["started"]), asset["themes"], "shop")
 phase("story_writing", on(asset["themes"]), asset["stories"], "shop")
-phase("scope_planning", on(asset["stories"]), asset["scope"], "shop", tasks=3)
+phase("dependency_management", on(asset["stories"]), asset["dependencies"], "shop")
+phase("scope_planning", on(asset["dependencies"]), asset["scope"], "shop", tasks=3)
 phase("build_and_test", on(asset["scope"]), asset["candidate"], "shop|1.0.0")
 phase("compliance_checks", on(asset["candidate"] | asset["started"]), asset["compliant"], "shop|1.0.0")
 phase("user_testing", on(asset["candidate"]), asset["accepted"], "shop|1.0.0", tasks=3)
@@ -62,7 +63,7 @@ def _empty(folder: Path) -> float:
     airflow = LocalAirflow(folder / "home", free_ports(1), {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")})
     try:
         airflow.start()
-        loop = Loop(airflow, dags=11)
+        loop = Loop(airflow, dags=12)
         loop.unpause()
         return _turn(loop)
     finally:

@@ -8,10 +8,10 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from include.approval import Decision
-from include.cycle import PHASE, SCOPE, STORIES, ledger, publish, this_product, this_run, wakes_on
+from include.cycle import DEPENDENCIES, PHASE, SCOPE, ledger, publish, this_product, this_run, wakes_on
 
 
-@dag(schedule=wakes_on(STORIES), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(DEPENDENCIES), doc_md=__doc__, **PHASE)
 def scope_planning() -> None:
     @task
     def propose() -> dict[str, Any]:

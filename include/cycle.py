@@ -36,12 +36,13 @@ RECEIVED = Asset("voice/received")        # the intake endpoint (plugins)      v
 DUE = Asset("support/due")                # support_clock                      customer_support
 REQUESTED = Asset("release/requested")    # release                            build_and_test
 THEMES = Asset("voice/themes")            # voc_aggregation                    story_writing, outcome_review
-STORIES = Asset("backlog/stories")        # story_writing                      scope_planning
+STORIES = Asset("backlog/stories")        # story_writing                      dependency_management
+DEPENDENCIES = Asset("backlog/dependencies")  # dependency_management      scope_planning
 SCOPE = Asset("backlog/scope")            # scope_planning                     build_and_test
 CANDIDATE = Asset("release/candidate")    # build_and_test                     compliance_checks, user_testing, deployment
 COMPLIANT = Asset("release/compliant")    # compliance_checks                  deployment
 ACCEPTED = Asset("release/accepted")      # user_testing                       deployment
-DEPLOYED = Asset("release/deployed")      # deployment                         monitoring_rollups
+DEPLOYED = Asset("release/deployed")      # deployment                         monitoring_rollups, dependency_management
 SUPPORT = Asset("support/signals")        # customer_support                   voc_aggregation
 SIGNALS = Asset("operations/signals")     # monitoring_rollups; deployment     voc_aggregation
 #                                           that was rolled back

@@ -73,9 +73,9 @@ class TestTheStory:
         events = stage.turn()
         assert stage.loop.failures() == []
         assert {event for event in events if event[1] != "quiet"} == {
-            ("cycle/started", "shop"), ("voice/themes", "shop"), ("backlog/stories", "shop"), ("backlog/scope", "shop"),
-            ("release/candidate", "shop|1.0.0"), ("release/compliant", "shop|1.0.0"), ("release/accepted", "shop|1.0.0"),
-            ("release/deployed", "shop|1.0.0")}
+            ("cycle/started", "shop"), ("voice/themes", "shop"), ("backlog/stories", "shop"), ("backlog/dependencies", "shop"),
+            ("backlog/scope", "shop"), ("release/candidate", "shop|1.0.0"), ("release/compliant", "shop|1.0.0"),
+            ("release/accepted", "shop|1.0.0"), ("release/deployed", "shop|1.0.0")}
         assert [event for event in events if event[1] == "quiet"] == [("cycle/started", "quiet")]
         assert version_served(stage) == "1.0.0"
         assert bill(stage)["discount"] == 0
