@@ -162,8 +162,9 @@ scope_items = Table("scope_items", metadata, _key("scope_id", "scopes.id"), _key
 # Step 5: what waits for what. A row of `story_blocks` with no `until` blocks its story: it waits for a release of `on_product` in
 # the range `needs`, or for the story `on_story`. `by` is a person, or "rule" where the product's `depends_on` says so.
 story_blocks = Table("story_blocks", metadata, _key("id"),
-                     Column("story_id", String(255), ForeignKey("stories.id"), nullable=False), _word("product"), _word("on_product", True),
-                     _word("on_story", True), _word("needs", True), _text("reason"), _word("by"), _at("since"), _at("until", True), _text("ended", True),
+                     Column("story_id", String(255), ForeignKey("stories.id"), nullable=False), _word("product"),
+                     _word("on_product", True), _word("on_story", True), _word("needs", True), _text("reason"), _word("by"),
+                     _at("since"), _at("until", True), _text("ended", True),
                      Index(None, "story_id"), Index(None, "on_product"), Index(None, "product", "until"))
 # The packages that a product's repository names: `package` is a package URL without its version, `kind` manifest or lock.
 components = Table("components", metadata, _key("product"), _key("file"), _key("package"), _word("version", True),
