@@ -72,10 +72,13 @@ class Loop:
                 return [(event["name"], event["partition_key"]) for event in found]
 
     def questions(self) -> list[dict[str, Any]]:
-        """What waits for a person."""
-        found: list[dict[str, Any]] = self.airflow.api(
-            "GET", "/dags/~/dagRuns/~/hitlDetails?response_received=false")["hitl_details"]
-        return found
+        """What waits for a person, once its task waits too.
+
+        Airflow 3.3.2 shows a question a moment before that. On SQLite, which locks no rows, an answer in this moment is recorded
+        and the task waits for ever.
+        """
+        found = self.airflow.api("GET", "/dags/~/dagRuns/~/hitlDetails?response_received=false")["hitl_details"]
+        return [question for question in found if question["task_instance"]["state"] == "awaiting_input"]
 
     def answer(self, question: dict[str, Any], option: str = "Accept", note: str = "") -> None:
         """Answer a question as the signed-in user."""
