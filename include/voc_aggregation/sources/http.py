@@ -1,19 +1,18 @@
 """Voices of an HTTP API that answers JSON, by mapping alone: JMESPath for records and columns, pages, and a cursor."""
 
-import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import jmespath
 
-from include.connection import Connection, Connections
+from include.connection import Connections
 from include.errors import InputError
-from include.parts.channels import Auth, HttpSince, HttpSource
-from include.voc_aggregation.sources.client import Answer, Client, joined, same_origin, shown
+from include.http_client import Answer, Client, joined, same_origin, secrets, shown
+from include.parts.channels import HttpSince, HttpSource
 from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, gathered
 
 BATCH = 2_000  # records that make a chunk: checking each page by itself would cost more than fetching it
@@ -128,18 +127,6 @@ class HttpChannel:
         wrong = [f"{name}: no plain value, but {_kind(value)}" for name, value in values.items()
                  if isinstance(value, dict | list)]
         return bad("; ".join(wrong)) if wrong else (place, values)
-
-
-def secrets(auth: Auth, connection: Connection) -> Mapping[str, str]:
-    """The headers that tell who we are. Raises InputError where the connection has no password."""
-    if not connection.password:
-        raise InputError(f"connection {auth.connection!r} has no password")
-    if auth.by == "basic":
-        both = f"{connection.login or ''}:{connection.password}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
-    if auth.by == "header":
-        return {auth.header: auth.prefix + connection.password}
-    return {"Authorization": f"Bearer {connection.password}"}
 
 
 def later(one: Any, other: Any, latest: datetime) -> Any:

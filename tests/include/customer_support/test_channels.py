@@ -18,7 +18,7 @@ from include.product import read_product
 from include.voc_aggregation.sources import opened
 from tests.conftest import NOW
 from tests.include.customer_support.test_sla import at
-from tests.include.voc_aggregation.sources.server import Asked, Reply, serving
+from tests.server import Asked, Reply, serving
 from tests.rows import get, product
 
 ZAMMAD = {"id": 7, "title": "Coupon refused at checkout", "state": "pending reminder", "priority": "3 high",

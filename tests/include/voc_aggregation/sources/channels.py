@@ -13,7 +13,7 @@ from typing import Any
 
 from include.connection import Connection
 from tests.dovecot import Mailbox
-from tests.include.voc_aggregation.sources.server import Asked, Reply, serving
+from tests.server import Asked, Reply, serving
 
 DAY = datetime(2026, 2, 1, 10, tzinfo=UTC)
 

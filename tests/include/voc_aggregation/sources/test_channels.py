@@ -91,7 +91,7 @@ def test_everything_first_then_news(one: Channel) -> None:
 
 
 def test_a_channel_that_is_down_is_named_and_tells_no_secret(one: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.voc_aggregation.sources.client.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("include.http_client.FIRST_WAIT", 0.01)
     one.put(1, "text")
     one.down()
     with pytest.raises(InputError) as error:
@@ -127,7 +127,7 @@ def test_fetched_at_least_once_stored_exactly_once(one: Channel, ledger: Engine,
 def test_five_channels_at_once_and_one_of_them_broken(request: pytest.FixtureRequest, tmp_path: Path, ledger: Engine,
                                                       artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
     """The API is down on the first night: the others are heard, it says why, and it catches up on the second night."""
-    monkeypatch.setattr("include.voc_aggregation.sources.client.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("include.http_client.FIRST_WAIT", 0.01)
     with ExitStack() as stack:
         five = [stack.enter_context(channel(kind, request, tmp_path)) for kind in KINDS]
         for number, each in enumerate(five):

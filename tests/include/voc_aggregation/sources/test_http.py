@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from include import http_client as client
 from include.connection import Connection, no_connections
 from include.errors import InputError
+from include.http_client import retry_after
 from include.parts.channels import HttpSource
-from include.voc_aggregation.sources import client, http
-from include.voc_aggregation.sources.client import retry_after
+from include.voc_aggregation.sources import http
 from include.voc_aggregation.sources.http import HttpChannel
 from include.voc_aggregation.sources.source import Chunk, Cursor
 from tests.conftest import NOW
-from tests.include.voc_aggregation.sources.server import Asked, Reply, Server, serving
+from tests.server import Asked, Reply, Server, serving
 
 TOKEN = Connection("http", login="me", password="hunter2")
 

@@ -13,12 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Asked:
-    """One request; `number` counts from 1."""
+    """One request; `number` counts from 1, `body` is the JSON that came with it."""
 
     number: int
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    method: str = "GET"
+    body: Any = None
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,12 @@ class Server:
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def _answer(self) -> None:
             parts = urlsplit(self.path)
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             asked = Asked(len(server.asked) + 1, parts.path, dict(parse_qsl(parts.query)),
-                          {name.lower(): value for name, value in self.headers.items()})
+                          {name.lower(): value for name, value in self.headers.items()}, self.command,
+                          json.loads(sent) if sent else None)
             server.asked.append(asked)
             reply = server.answer(asked)
             body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
@@ -66,8 +70,10 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(body))} | reply.headers).items():
                 self.send_header(name, value)
             self.end_headers()
-            if reply.status != 304:
+            if reply.status not in {204, 304}:
                 self._write(body[: reply.cut], reply.drip)
+
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
         def _write(self, body: bytes, drip: float) -> None:
             if not drip:
