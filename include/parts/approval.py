@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field, model_validator
+
 from include.parts.part import Part
 
 
@@ -9,3 +11,13 @@ class Approval(Part):
     """Who decides: `automatic`, or a person in the Airflow UI."""
 
     by: Literal["automatic", "person"] = "automatic"
+    assigned: list[str] = Field([], description="Ids of the users who may answer; without any, whoever may write the DAG.")
+    timeout_hours: float | None = Field(None, gt=0, le=24 * 365, allow_inf_nan=False,
+                                        description="Hours until `on_timeout` decides.")
+    on_timeout: Literal["accept", "reject", "wait"] = Field("wait", description="What no answer in time means.")
+
+    @model_validator(mode="after")
+    def _times_out_whole(self) -> "Approval":
+        if self.on_timeout != "wait" and self.timeout_hours is None:
+            raise ValueError(f"on_timeout: {self.on_timeout} needs timeout_hours")
+        return self
