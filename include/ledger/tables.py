@@ -152,12 +152,15 @@ story_revisions = Table("story_revisions", metadata, _key("story_id", "stories.i
 story_themes = Table("story_themes", metadata, _key("story_id", "stories.id"), _key("theme_id", "themes.id"),
                      Index(None, "theme_id"))
 
-# Step 3: scopes. `status`: proposed, approved, rejected. `factors` holds the figures behind a score.
+# Step 3: scopes. `status`: proposed, approved, rejected, returned (it could not be done as the person asked, and is asked again).
+# `settings`: what a person asked for (pins, exclude, capacity) and what had to give. `factors` holds the figures behind a score,
+# and "from", the rows behind each. `iteration` counts from 1, the scope itself; `change` says what would move a story in or out.
 scopes = Table("scopes", metadata, _key("id"), _word("product"), _word("method"), _number("capacity", False),
                _number("used", False), _word("status"), _word("decided_by", True), _text("note", True), _at("at"),
-               Index(None, "product", "at"))
+               Column("settings", JSON(none_as_null=True)), Index(None, "product", "at"))
 scope_items = Table("scope_items", metadata, _key("scope_id", "scopes.id"), _key("story_id", "stories.id"), _count("rank"),
-                    _number("score", False), _json("factors"), Column("chosen", Boolean, nullable=False), _text("why"))
+                    _number("score", False), _json("factors"), Column("chosen", Boolean, nullable=False), _text("why"),
+                    Column("iteration", Integer), _text("change", True))
 
 # Step 5: what waits for what. A row of `story_blocks` with no `until` blocks its story: it waits for a release of `on_product` in
 # the range `needs`, or for the story `on_story`. `by` is a person, or "rule" where the product's `depends_on` says so.

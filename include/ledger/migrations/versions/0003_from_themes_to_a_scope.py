@@ -76,6 +76,13 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['story_id'], ['stories.id'], name=op.f('fk_story_revisions_story_id')),
     sa.PrimaryKeyConstraint('story_id', 'revision', name=op.f('pk_story_revisions'))
     )
+    with op.batch_alter_table('scope_items', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('iteration', sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column('change', sa.Text(), nullable=True))
+
+    with op.batch_alter_table('scopes', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('settings', sa.JSON(none_as_null=True), nullable=True))
+
     with op.batch_alter_table('stories', schema=None) as batch_op:
         batch_op.add_column(sa.Column('relief', sa.JSON(none_as_null=True), nullable=True))
         batch_op.add_column(sa.Column('quality', sa.JSON(none_as_null=True), nullable=True))
@@ -126,6 +133,13 @@ def downgrade() -> None:
         batch_op.drop_column('due_at')
         batch_op.drop_column('quality')
         batch_op.drop_column('relief')
+
+    with op.batch_alter_table('scopes', schema=None) as batch_op:
+        batch_op.drop_column('settings')
+
+    with op.batch_alter_table('scope_items', schema=None) as batch_op:
+        batch_op.drop_column('change')
+        batch_op.drop_column('iteration')
 
     op.drop_table('story_revisions')
     with op.batch_alter_table('story_blocks', schema=None) as batch_op:
