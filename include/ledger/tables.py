@@ -137,12 +137,14 @@ theme_voices = Table("theme_voices", metadata, _key("theme_id", "themes.id"), _k
 theme_events = Table("theme_events", metadata, _key("theme_id"), _key("run_id"), _key("kind"), _at("at"), _json("detail"))
 
 # Step 2: stories. `status`: draft (see `quality`), ready, scoped, released, resolved, reopened, dropped. `relief`: the share of
-# the theme's complaints that it is predicted to take away. `category`: customer, security, debt, law.
+# the theme's complaints that it is predicted to take away. `category`: customer, security, debt, law. `part_of`: the story that
+# it was split off.
 stories = Table("stories", metadata, _key("id"), _word("product"), _word("language"), _word("kind"), _text("title"),
                 _text("role"), _text("want"), _text("reason"), _text("acceptance"), _number("effort_days"), _json("metric"),
                 _json("evidence"), _word("status"), _count("revision"), _at("created_at"), _at("updated_at"),
                 Column("relief", JSON(none_as_null=True)), Column("quality", JSON(none_as_null=True)), _at("due_at", True),
                 _word("category", True), _word("edited_by", True), Column("tracker", JSON(none_as_null=True)),
+                _word("part_of", True),
                 Index(None, "product", "status"))
 # Every wording that a story had or was offered. `status`: current, superseded, proposed (a person decides), refused. `words` are
 # what people may edit, `who` the person, or the phase that wrote it.

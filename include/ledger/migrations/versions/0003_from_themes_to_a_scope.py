@@ -90,6 +90,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('category', sa.String(length=255), nullable=True))
         batch_op.add_column(sa.Column('edited_by', sa.String(length=255), nullable=True))
         batch_op.add_column(sa.Column('tracker', sa.JSON(none_as_null=True), nullable=True))
+        batch_op.add_column(sa.Column('part_of', sa.String(length=255), nullable=True))
 
     with op.batch_alter_table('theme_voices', schema=None) as batch_op:
         batch_op.add_column(sa.Column('home', sa.String(length=255), nullable=True))
@@ -127,6 +128,7 @@ def downgrade() -> None:
         batch_op.drop_column('home')
 
     with op.batch_alter_table('stories', schema=None) as batch_op:
+        batch_op.drop_column('part_of')
         batch_op.drop_column('tracker')
         batch_op.drop_column('edited_by')
         batch_op.drop_column('category')
