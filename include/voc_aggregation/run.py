@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Connection, Engine
 
 from include import inbox
 from include.artifacts import Artifacts
@@ -73,7 +73,7 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
         grouping = _group(engine, product, heard, known, weights)
         found.append(operations.listen(engine, run, heard.voices, known, grouping))
         _name(engine, grouping, heard)
-        old_quotes = store.quoted(engine, sorted(grouping.members))
+        old_quotes = store.quoted(engine, sorted({grouping.grown[theme].living for theme in grouping.members}))
 
         def write(connection: Connection) -> Result:
             _write_intakes(connection, run, found, heard)
@@ -131,16 +131,17 @@ def _write_intakes(connection: Connection, run: Run, found: list[Intake], heard:
 def _write_themes(connection: Connection, run: Run, grouping: Grouping,
                   old_quotes: dict[str, list[tuple[str, str, float]]]) -> None:
     store.write_themes(connection, run, grouping.grown.values())
+    joined: dict[str, list[tuple[str, str, float]]] = {}
     rows: list[dict[str, Any]] = []
     for theme, members in grouping.members.items():
-        chosen = themes.quotes([*old_quotes.get(theme, []), *members])
-        rows += [{"theme_id": theme, "voice_id": voice, "similarity": near, "quote": voice in chosen}
-                 for voice, _, near in members]
-        for voice, _, _ in old_quotes.get(theme, []):
-            if voice not in chosen:
-                connection.execute(update(theme_voices).where(theme_voices.c.theme_id == theme, theme_voices.c.voice_id == voice)
-                                   .values(quote=False))
+        living = grouping.grown[theme].living
+        joined.setdefault(living, []).extend(members)
+        store.grow(connection, living, len(members), grouping.grown[theme].last_seen)
+        rows += [{"theme_id": living, "voice_id": voice, "similarity": near, "quote": False,
+                  "home": theme if theme != living else None} for voice, _, near in members]
     upsert(connection, theme_voices, rows, keep=True)
+    for theme, members in joined.items():
+        store.quote(connection, theme, old_quotes.get(theme, []), members)
     upsert(connection, theme_events, [
         {"theme_id": theme.id, "run_id": run.run_id, "kind": "created", "at": run.at,
          "detail": {"name": theme.name, "size": theme.size}} for theme in grouping.created])

@@ -2,8 +2,8 @@
 
 import base64
 import zlib
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from include.ledger.engine import reading, upsert
 from include.ledger.runs import Run
 from include.ledger.tables import cursors, signals, theme_voices, themes, voices
 from include.voc_aggregation.features import WIDTH, Weights
-from include.voc_aggregation.themes import Theme, trend
+from include.voc_aggregation.themes import Theme, quotes, trend
 
-_IN = 10_000  # values in one IN: SQLite takes at most 32,766
+IN = 10_000  # values in one IN: SQLite takes at most 32,766
 POOL = 20_000  # unthemed voices that get another chance
 _LOOKED_THROUGH = 5  # times as many of the newest voices are looked through for them
 
@@ -39,8 +39,8 @@ def known(engine: Engine, ids: Sequence[str]) -> set[str]:
     """Those of `ids` that are voices already."""
     found: set[str] = set()
     with reading(engine) as connection:
-        for start in range(0, len(ids), _IN):
-            found.update(connection.scalars(select(voices.c.id).where(voices.c.id.in_(ids[start: start + _IN]))))
+        for start in range(0, len(ids), IN):
+            found.update(connection.scalars(select(voices.c.id).where(voices.c.id.in_(ids[start: start + IN]))))
     return found
 
 
@@ -53,17 +53,25 @@ def open_signals(engine: Engine, product: str) -> list[dict[str, Any]]:
 
 
 def known_themes(engine: Engine, product: str) -> list[Theme]:
-    """The product's themes by id, without those merged into others."""
+    """The product's themes by id; those merged into others say which living theme holds their voices."""
     with reading(engine) as connection:
-        rows = connection.execute(select(themes).where(themes.c.product == product, themes.c.merged_into.is_(None))
-                                  .order_by(themes.c.id)).mappings()
-        return [_theme(dict(row)) for row in rows]
+        rows = connection.execute(select(themes).where(themes.c.product == product).order_by(themes.c.id)).mappings().all()
+    merged = {row["id"]: row["merged_into"] for row in rows if row["merged_into"]}
+    return [_theme(dict(row), living(merged, row["id"])) for row in rows]
 
 
-def _theme(row: dict[str, Any]) -> Theme:
-    plain = {name: row[name] for name in ("id", "name", "language", "kind", "status", "size", "first_seen", "last_seen")}
+def living(merged: Mapping[str, str], theme: str) -> str:
+    """The theme that `theme` came to be in, as `merged` (theme to the one that it was merged into) says."""
+    while theme in merged:
+        theme = merged[theme]
+    return theme
+
+
+def _theme(row: dict[str, Any], into: str) -> Theme:
+    plain = {name: row[name] for name in ("id", "name", "language", "kind", "status", "first_seen", "last_seen")}
     state = row["state"]
-    theme = Theme(group=state["group"], columns=state["columns"], weights=state["weights"], **plain)
+    theme = Theme(group=state["group"], columns=state["columns"], weights=state["weights"], size=state.get("size", row["size"]),
+                  into=into if into != row["id"] else None, **plain)
     theme.kinds.update(state["kinds"])
     theme.languages.update(state["languages"])
     return theme
@@ -85,8 +93,8 @@ def texts(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
     """What the voices `ids` say."""
     found: dict[str, str] = {}
     with reading(engine) as connection:
-        for start in range(0, len(ids), _IN):
-            rows = connection.execute(select(voices.c.id, voices.c.text).where(voices.c.id.in_(ids[start: start + _IN])))
+        for start in range(0, len(ids), IN):
+            rows = connection.execute(select(voices.c.id, voices.c.text).where(voices.c.id.in_(ids[start: start + IN])))
             found.update((row.id, row.text) for row in rows)
     return found
 
@@ -96,9 +104,9 @@ def quoted(engine: Engine, ids: Sequence[str]) -> dict[str, list[tuple[str, str,
     found: dict[str, list[tuple[str, str, float]]] = {}
     columns = (theme_voices.c.theme_id, theme_voices.c.voice_id, voices.c.language, theme_voices.c.similarity)
     with reading(engine) as connection:
-        for start in range(0, len(ids), _IN):
+        for start in range(0, len(ids), IN):
             query = (select(*columns).join(voices, voices.c.id == theme_voices.c.voice_id)
-                     .where(theme_voices.c.quote, theme_voices.c.theme_id.in_(ids[start: start + _IN]))
+                     .where(theme_voices.c.quote, theme_voices.c.theme_id.in_(ids[start: start + IN]))
                      .order_by(theme_voices.c.theme_id, theme_voices.c.voice_id))
             for theme, voice, language, similarity in connection.execute(query):
                 found.setdefault(theme, []).append((voice, language, similarity))
@@ -121,14 +129,20 @@ def remembered(weights: Weights) -> dict[str, Any]:
 
 
 def write_themes(connection: Connection, run: Run, changed: Iterable[Theme]) -> None:
-    """Insert or update `changed`; the status of a known theme stays as it is."""
+    """Insert or update `changed`; the status, name and size of a known theme stay as they are."""
     rows = [{"id": theme.id, "product": run.product, "name": theme.name, "language": theme.language, "kind": theme.kind,
-             "status": theme.status, "merged_into": None, "size": theme.size, "first_seen": theme.first_seen,
-             "last_seen": theme.last_seen, "state": theme.state(), "per_week": 0.0, "trend": 0.0} for theme in changed]
+             "status": theme.status, "merged_into": None, "size": 0, "first_seen": theme.first_seen,
+             "last_seen": theme.last_seen, "state": theme.state(), "per_week": 0.0, "trend": None} for theme in changed]
     upsert(connection, themes, rows, keep=True)
     for row in rows:
-        moved = {name: row[name] for name in ("language", "kind", "size", "first_seen", "last_seen", "state")}
+        moved = {name: row[name] for name in ("language", "kind", "first_seen", "last_seen", "state")}
         connection.execute(update(themes).where(themes.c.id == row["id"]).values(moved))
+
+
+def grow(connection: Connection, theme: str, voices: int, last_seen: datetime) -> None:
+    """A living theme took in `voices` more, the last of them written at `last_seen`."""
+    connection.execute(update(themes).where(themes.c.id == theme).values(
+        size=themes.c.size + voices, last_seen=case((themes.c.last_seen < last_seen, last_seen), else_=themes.c.last_seen)))
 
 
 def write_trends(connection: Connection, run: Run) -> None:
@@ -145,3 +159,13 @@ def write_trends(connection: Connection, run: Run) -> None:
         new = counted.get(theme, (0.0, 0.0))
         if new != (per_week, rising):
             connection.execute(update(themes).where(themes.c.id == theme).values(per_week=new[0], trend=new[1]))
+
+
+def quote(connection: Connection, theme: str, before: Sequence[tuple[str, str, float]],
+          joined: Sequence[tuple[str, str, float]]) -> None:
+    """Choose the quotes of a theme from those that it had `before` and the voices that `joined` it."""
+    chosen, had = quotes([*before, *joined]), {voice for voice, _, _ in before}
+    for ids, value in ((had - chosen, False), (chosen - had, True)):
+        if ids:
+            connection.execute(update(theme_voices).where(theme_voices.c.theme_id == theme, theme_voices.c.voice_id.in_(ids))
+                               .values(quote=value))

@@ -43,7 +43,9 @@ LOOSE = Near(0.20, 0.18)  # a voice and a theme that it joins where it begins no
 
 @dataclass
 class Theme:
-    """A theme as the grouping knows it. `columns` and `weights` are its centroid's strongest columns, a unit vector."""
+    """A theme as the grouping knows it. `columns` and `weights` are its centroid's strongest columns, a unit vector; `size`
+    counts the voices that are at home in it; `into` is the living theme that holds them where it was merged.
+    """
 
     id: str
     name: str
@@ -58,11 +60,17 @@ class Theme:
     weights: list[float] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
+    into: str | None = None
+
+    @property
+    def living(self) -> str:
+        """The id of the theme that holds the voices."""
+        return self.into or self.id
 
     def state(self) -> dict[str, Any]:
         """What has to be remembered to know the theme again."""
         return {"group": self.group, "columns": self.columns, "weights": [round(weight, 5) for weight in self.weights],
-                "kinds": dict(self.kinds), "languages": dict(self.languages)}
+                "kinds": dict(self.kinds), "languages": dict(self.languages), "size": self.size}
 
     def join(self, vectors: csr_matrix, kinds: Iterable[str], languages: Iterable[str], times: Sequence[datetime]) -> None:
         """Take in voices: the centroid is the mean of all that ever joined."""
