@@ -19,6 +19,7 @@ from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import commit_stories, commits, releases, stories
 from include.ledger.trail import event, record
 from include.markup import plain
+from include.mirror import address
 from include.parts.repository import Repository
 from include.product import Product, home
 
@@ -64,7 +65,7 @@ def build(engine: Engine, product: Product, run: Run, artifacts: Artifacts, requ
 
 def _build(engine: Engine, name: str, repository: Repository, run: Run, artifacts: Artifacts,
            request: dict[str, Any] | None) -> Result:
-    mirror = Mirror(home() / "mirrors" / f"{name}.git", _address(repository.url), repository.branch)
+    mirror = Mirror(home() / "mirrors" / f"{name}.git", address(repository.url), repository.branch)
     head = mirror.fetch()
     with reading(engine) as connection:
         known = connection.execute(select(releases).where(releases.c.product == name)).mappings().all()
@@ -84,12 +85,6 @@ def _build(engine: Engine, name: str, repository: Repository, run: Run, artifact
         "status": "failed" if tested.failed else "candidate", "at": run.at,
     }
     return finish(engine, run, lambda connection: _written(connection, run, plan, release, tested) | {"log": log})
-
-
-def _address(url: str) -> str:
-    """The repository's URL; a relative path starts at CLOSED_LOOP_HOME."""
-    path = home() / url
-    return str(path.resolve()) if "://" not in url and path.exists() else url
 
 
 def _plan(mirror: Mirror, head: str, known: Sequence[RowMapping], asked: str) -> Plan:

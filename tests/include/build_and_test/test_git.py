@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from include import mirror as mirrors
 from include.archive import extract
-from include.build_and_test import git
 from include.build_and_test.git import Mirror
 from include.errors import InputError
 from tests.include.build_and_test.conftest import Repo
@@ -73,10 +73,19 @@ def test_links_are_kept_as_links(repo: Repo, mirror: Mirror) -> None:
         assert archive.getmember("passwd").linkname == "/etc/passwd"
 
 
+def test_files_are_read_where_they_lie(repo: Repo, mirror: Mirror) -> None:
+    (repo.path / "passwd").symlink_to("/etc/passwd")
+    head = repo.commit("feat: files", {"a/가.txt": "하나", "b\tc\n.txt": "2"})
+    mirror.fetch()
+    found = mirror.files(head)
+    assert (found["a/가.txt"], found["b\tc\n.txt"], "passwd" in found) == (6, 1, False)
+    assert mirror.read(head, "a/가.txt").decode() == "하나"
+
+
 def test_a_tree_that_is_too_big_is_refused(repo: Repo, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     head = repo.commit("feat: big", {"big": "x" * 100_000})
     mirror.fetch()
-    monkeypatch.setattr(git, "MAX_BYTES", 50_000)
+    monkeypatch.setattr(mirrors, "MAX_BYTES", 50_000)
     with pytest.raises(InputError, match="larger than"):
         mirror.archive(head)
 

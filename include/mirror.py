@@ -1,0 +1,119 @@
+"""A product's git repository, through a bare mirror of it that is kept between runs. Nothing is checked out, no hook runs."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from include.errors import InputError
+from include.product import home
+
+SETTINGS = Path(__file__).with_name("gitconfig")
+KEPT = ("PATH", "HOME", "SSH_AUTH_SOCK", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+FETCH_SECONDS = 600
+MAX_BYTES = 256 * 1024**2
+MAX_FILES = 100_000
+# What git says when the address is wrong, and trying again won't help. A network that is down says something else.
+_WRONG = ("does not appear to be a git repository", "repository not found", "does not exist", "not found", "not supported",
+          "authentication failed", "could not read username", "permission denied", "transport", "not allowed", "blocked")
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A bare repository with one branch of the product's. One process at a time may fetch into it."""
+
+    path: Path
+    url: str
+    branch: str
+
+    def fetch(self) -> str:
+        """Bring the mirror up to date; returns the newest commit of the branch.
+
+        Raises InputError where the repository or its branch is not there, RuntimeError where it could not be reached.
+        """
+        if not self.path.exists():
+            self._create()
+        for lock in self.path.rglob("*.lock"):  # left by a fetch that was killed
+            lock.unlink()
+        reference = f"refs/heads/{self.branch}"
+        done = self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self.url, f"+{reference}:{reference}")
+        if done.returncode:
+            self._refuse(done.stderr.decode(errors="replace").strip())
+        return self.out("rev-parse", "--verify", f"{reference}^{{commit}}").decode().strip()
+
+    def _create(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}-"))
+        try:
+            subprocess.run(["git", "init", "--quiet", "--bare", "--template=", str(fresh)], env=_environment(), check=True)
+            (fresh / "info").mkdir(exist_ok=True)
+            # the archive holds the whole tree, and the same bytes for the same commit, whatever .gitattributes says
+            (fresh / "info" / "attributes").write_text("* -export-ignore -export-subst -ident -filter\n")
+            fresh.rename(self.path)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _refuse(self, said: str) -> None:
+        where = f"repository {self.url}"
+        if "couldn't find remote ref" in said:
+            raise InputError(f"{where} has no branch {self.branch!r}, or no commit at all")
+        if any(sign in said.lower() for sign in _WRONG):
+            raise InputError(f"{where} cannot be read: {said[-500:]}")
+        raise RuntimeError(f"{where} could not be fetched: {said[-500:]}")
+
+    def has(self, sha: str) -> bool:
+        """Whether the mirror knows this commit."""
+        return self.run("cat-file", "-e", f"{sha}^{{commit}}").returncode == 0
+
+    def archive(self, commit: str) -> bytes:
+        """The tree of `commit` as a tar: the same bytes each time. Submodules are empty folders, links are kept as links."""
+        command = ["git", "archive", "--format=tar", commit]
+        with subprocess.Popen(command, cwd=self.path, env=_environment(), stdout=subprocess.PIPE) as process:
+            content = cast(IO[bytes], process.stdout).read(MAX_BYTES + 1)
+            if len(content) > MAX_BYTES:
+                process.kill()
+                raise InputError(f"repository {self.url}: the tree of {commit[:12]} is larger than {MAX_BYTES:,} bytes")
+        if process.returncode:
+            raise RuntimeError(f"git archive of {commit} ended with exit code {process.returncode}")
+        return content
+
+    def files(self, commit: str) -> dict[str, int]:
+        """The regular files of `commit` (links and submodules are none), the first MAX_FILES of them, with their sizes."""
+        found: dict[str, int] = {}
+        for entry in self.out("ls-tree", "-r", "-l", "-z", commit).decode(errors="replace").split("\0")[:-1]:
+            facts, _, path = entry.partition("\t")
+            mode, _, _, size = facts.split()
+            if mode.startswith("100") and "\ufffd" not in path and len(found) < MAX_FILES:
+                found[path] = int(size)
+        return found
+
+    def read(self, commit: str, path: str) -> bytes:
+        """The file `path`, which is one of `files(commit)`."""
+        return self.out("cat-file", "blob", f"{commit}:{path}")
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        """git, in the mirror, with no settings but its own."""
+        return subprocess.run(["git", *arguments], cwd=self.path, env=_environment(), stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=FETCH_SECONDS)
+
+    def out(self, *arguments: str) -> bytes:
+        """What git says. Raises RuntimeError where it fails."""
+        done = self.run(*arguments)
+        if done.returncode:
+            raise RuntimeError(f"git {arguments[0]}: {done.stderr.decode(errors='replace')[-500:]}")
+        return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in KEPT if name in os.environ} | {
+        "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": str(SETTINGS), "GIT_ATTR_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes", "LC_ALL": "C.UTF-8"}
+
+
+def address(url: str) -> str:
+    """The repository's URL; a relative path starts at CLOSED_LOOP_HOME."""
+    path = home() / url
+    return str(path.resolve()) if "://" not in url and path.exists() else url
