@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from license_expression import ExpressionError, LicenseExpression, get_spdx_licensing
-
 from include.compliance_checks.policy import Check, Finding
+from include.spdx import allows
 
 CHECKS: dict[str, Check] = {}
 MAX_NAMED = 10
-_SPDX = get_spdx_licensing()
 
 
 def check(function: Check) -> Check:
@@ -64,19 +62,9 @@ def licences_allowed(licences: dict[str, Any], policy: dict[str, Any]) -> Findin
 
 def _declared_trouble(declared: str, allowed: set[str]) -> str:
     try:
-        expression = _SPDX.parse(declared, validate=True, strict=True)
-    except ExpressionError as error:
+        return "" if allows(allowed, declared) else f"declared: {declared}"
+    except ValueError as error:
         return f"the declared licence is no SPDX expression: {error}"
-    return "" if expression is not None and _satisfied(expression, allowed) else f"declared: {declared}"
-
-
-def _satisfied(expression: LicenseExpression, allowed: set[str]) -> bool:
-    """Whether an allowed choice is left: OR offers one, AND asks for all, WITH only adds permissions to its licence."""
-    if isinstance(expression, _SPDX.OR):
-        return any(_satisfied(part, allowed) for part in expression.args)
-    if isinstance(expression, _SPDX.AND):
-        return all(_satisfied(part, allowed) for part in expression.args)
-    return str(getattr(expression, "license_symbol", expression)) in allowed
 
 
 @check
