@@ -10,8 +10,7 @@ from scipy.sparse import csr_matrix
 
 from include.redaction import author_hash, redact
 from include.voc_aggregation import features, understanding
-from include.voc_aggregation.kinds import Classifier
-from include.voc_aggregation.severity import severity
+from include.voc_aggregation.classifier import Classifier
 from include.voc_aggregation.spool import encoded
 
 Columns = dict[str, list[Any]]
@@ -32,12 +31,13 @@ class Understood:
 
 
 def understood(rows: list[dict[str, Any]], classifier: Classifier) -> Understood:
-    """Rows of the table `voices`, whose kind `classifier` tells and whose severity the rules, with all that is wanted of them."""
+    """Rows of the table `voices`, whose kinds and severity `classifier` tells, with all that is wanted of them."""
     texts, feelings = [row["text"] for row in rows], [row["sentiment"] for row in rows]
     kinds = classifier.kinds(texts, feelings)
-    told = [row | {"kind": kind, "severity": severity(row["text"], kind, row["sentiment"])}
-            for row, kind in zip(rows, kinds, strict=True)]
-    return Understood(encoded(told), [row["id"] for row in rows], kinds, [row["language"] for row in rows],
+    levels = classifier.severities(texts, kinds, feelings)
+    told = [row | {"kind": some[0], "kinds": list(some) if len(some) > 1 else None, "severity": level}
+            for row, some, level in zip(rows, kinds, levels, strict=True)]
+    return Understood(encoded(told), [row["id"] for row in rows], [some[0] for some in kinds], [row["language"] for row in rows],
                       [row["written_at"] for row in rows], features.counts(texts))
 
 
@@ -54,12 +54,16 @@ class Hearing:
 
     def __call__(self, columns: Columns) -> Understood:
         records = zip(*columns.values(), strict=True)
-        return understood([self._voice(dict(zip(columns, record, strict=True))) for record in records], self.classifier)
+        rows = [dict(zip(columns, record, strict=True)) for record in records]
+        for row in rows:
+            row["text"] = redact(row["text"])
+        feelings = self.classifier.feelings([row["text"] for row in rows])
+        return understood(list(map(self._voice, rows, feelings)), self.classifier)
 
-    def _voice(self, row: dict[str, Any]) -> dict[str, Any]:
-        text = redact(row["text"])
+    def _voice(self, row: dict[str, Any], told: float) -> dict[str, Any]:
+        text = row["text"]
         rating = None if row["rating"] != row["rating"] else row["rating"]  # NaN is no rating
-        feeling = understanding.sentiment(text, rating, self.rating_scale)
+        feeling = understanding.felt(told, rating, self.rating_scale)
         external = row["external_id"]
         return {
             "id": row["id"], "product": self.product, "source": self.source, "origin": "customer",

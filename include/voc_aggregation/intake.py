@@ -21,9 +21,9 @@ from include.privacy import contacts
 from include.product import Product
 from include.redaction import author_hash, excerpt
 from include.voc_aggregation import quarantine, store
+from include.voc_aggregation.classifier import Classifier
 from include.voc_aggregation.contract import Contract
 from include.voc_aggregation.hearing import Columns, Hearing, Understood, pieces, understood
-from include.voc_aggregation.kinds import Classifier
 from include.voc_aggregation.mapping import mapped, voice_id
 from include.voc_aggregation.second import Pipeline
 from include.voc_aggregation.sources import opened

@@ -1,11 +1,12 @@
-"""What people say a voice is: a labelled CSV, or one correction; and the way back from a model that learnt from them.
+"""What people say a voice is: a labelled CSV, or a correction; and the way back from a model that learnt from them.
 
     python -m include.voc_aggregation.labels import FILE --product P [--who NAME] [--ledger URL]
-    python -m include.voc_aggregation.labels rollback --product P [--who NAME] [--ledger URL]
+    python -m include.voc_aggregation.labels rollback --product P [--field FIELD] [--who NAME] [--ledger URL]
     python -m include.voc_aggregation.labels models --product P [--ledger URL]
 
-The file has the columns `voice_id` or `text` (of something that is no voice of the ledger), `label`, and maybe `field`, which is
-`kind`. A label for a voice is also what the voice is called from then on. A later label replaces an earlier one.
+The file has the columns `voice_id` or `text` (of something that is no voice of the ledger), `label`, and maybe `field`: kind
+(which it is without), severity or sentiment. Several kinds are written `bug|feature`, the main one first. A label for a voice is
+also what the voice is from then on. A later label replaces an earlier one.
 """
 
 import argparse
@@ -23,13 +24,12 @@ from sqlalchemy import Connection, Engine, select, update
 
 from include.errors import InputError
 from include.ledger.engine import connect, upsert, writing
-from include.ledger.runs import lease
+from include.ledger.runs import Result, Run, lease
 from include.ledger.tables import labels, models, voices
 from include.product import home, product_named
 from include.redaction import redact
-from include.voc_aggregation.understanding import KINDS
-
-FIELDS = {"kind": KINDS}
+from include.voc_aggregation import effects
+from include.voc_aggregation.classifier import FIELDS
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,10 @@ def read(path: Path) -> list[Label]:
 def record(engine: Engine, product: str, given: Sequence[Label], who: str, at: datetime) -> int:
     """Write `given` for the voices of `product`, all or none; returns how many were new or said something else before.
 
-    Raises InputError with a line for each that is wrong: an unknown field, label or voice, or nothing that it is about.
+    Waits while voices are being aggregated. Raises InputError with a line for each that is wrong: an unknown field, label or
+    voice, or nothing that it is about.
     """
-    with writing(engine) as connection:
+    with lease(engine, f"voices:{product}", f"labels by {who} {at.isoformat()}"), writing(engine) as connection:
         found = _voices(connection, product, [label.voice_id for label in given if label.voice_id])
         if wrong := [message for label in given if (message := _wrong(label, found, product))]:
             raise InputError("\n".join(wrong))
@@ -72,9 +73,21 @@ def record(engine: Engine, product: str, given: Sequence[Label], who: str, at: d
                  for row in connection.execute(select(labels).where(labels.c.product == product))}
         news = [row for key, row in rows.items() if known.get(key) != row["label"]]
         upsert(connection, labels, news)
-        for row in news:
-            connection.execute(update(voices).where(voices.c.id == row["voice_id"]).values({row["field"]: row["label"]}))
+        effects.apply(connection, news)
         return len(news)
+
+
+def correct(engine: Engine, run: Run, who: str, voice_ids: Sequence[str], **said: str) -> Result:
+    """A person says what voices are: of each field in `said` (kind, severity, sentiment) the label, for all of `voice_ids`.
+
+    Returns `publish` (the product), and how many labels were new or `changed`. Raises InputError as `record`, and where there
+    is nothing to correct.
+    """
+    if not voice_ids or not said:
+        raise InputError(f"nothing to correct: {'no voice is named' if said else 'no kind, severity or sentiment is given'}")
+    given = [Label(field, label, voice_id=voice, place=voice)
+             for voice in dict.fromkeys(voice_ids) for field, label in said.items()]
+    return {"publish": [run.product], "changed": record(engine, run.product, given, who, run.at)}
 
 
 def _voices(connection: Connection, product: str, ids: list[str]) -> set[str]:
@@ -88,8 +101,11 @@ def _voices(connection: Connection, product: str, ids: list[str]) -> set[str]:
 def _wrong(label: Label, found: Iterable[str], product: str) -> str | None:
     if label.field not in FIELDS:
         return f"{label.place}: field: {label.field!r} is none of {', '.join(FIELDS)}"
-    if label.label not in FIELDS[label.field]:
-        return f"{label.place}: label: {label.label!r} is none of {', '.join(FIELDS[label.field])}"
+    words = label.label.split("|")
+    if wrong := next((word for word in words if word not in FIELDS[label.field]), None):
+        return f"{label.place}: label: {wrong!r} is none of {', '.join(FIELDS[label.field])}"
+    if len(words) > (len(set(words)) if label.field == "kind" else 1):
+        return f"{label.place}: label: {label.label!r}: {'a kind stands twice' if label.field == 'kind' else 'one, not several'}"
     if label.voice_id:
         return None if label.voice_id in found else f"{label.place}: voice_id: {product} has no voice {label.voice_id!r}"
     return None if label.text and label.text.strip() else f"{label.place}: neither a voice_id nor a text"
@@ -127,6 +143,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("action", choices=["import", "rollback", "models"])
     parser.add_argument("file", nargs="?", type=Path, help="for import: the labelled CSV")
     parser.add_argument("--product", required=True)
+    parser.add_argument("--field", default="kind", choices=FIELDS, help="for rollback: whose model (kind)")
     parser.add_argument("--who", default=getpass.getuser())
     parser.add_argument("--ledger", default=f"sqlite:///{home() / 'ledger.db'}", help="SQLAlchemy URL of the ledger")
     given = parser.parse_args(arguments)
@@ -144,10 +161,11 @@ def _act(given: argparse.Namespace, engine: Engine, at: datetime) -> str:
         found = read(given.file)
         return f"{product}: {len(found)} labels read, {record(engine, product, found, given.who, at)} of them new or changed"
     if given.action == "rollback":
-        taken, back = roll_back(engine, product, given.who, at)
-        return f"{product}: model {taken} rolled back; {'the rules' if back is None else f'model {back}'} run"
+        taken, back = roll_back(engine, product, given.who, at, given.field)
+        return f"{product}: {given.field} model {taken} rolled back; {'the rules' if back is None else f'model {back}'} run"
     with engine.connect() as connection:
-        rows = connection.execute(select(models).where(models.c.product == product).order_by(models.c.version)).mappings()
+        rows = connection.execute(select(models).where(models.c.product == product)
+                                  .order_by(models.c.field, models.c.version)).mappings()
         return "\n".join(f"{row['field']} {row['version']} {row['status']} trained on {row['trained_on']}, held out "
                          f"{row['held_out']}: {json.dumps(row['scores'])}" for row in rows) or f"{product}: no models yet"
 

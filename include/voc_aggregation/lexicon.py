@@ -173,3 +173,9 @@ MENDED = forms(
     r"해결\s?(?:됐|되었|돼|해\s?주|됨)|(?:이제|지금은)\s?(?:\S+\s?){0,2}(?:잘\s?[돼되됩]|됩니다|돼요|되네요|적용돼|"
     r"적용되네|적용됩)|고쳐\s?(?:졌|주셔서|줘서|주서)|(?:오류|버그|에러|문제|렉|튕김)\s?(?:도\s?|이\s?|가\s?|은\s?|"
     r"는\s?)?없")
+# Praise beside something else: more than the thanks that end a complaint.
+PRAISED = forms(
+    r"\b(?:(?<!would )(?<!'d )love (?:it|this|the|your|how)|(?:great|good|nice|excellent) (?:job|work)|well done|kudos|"
+    r"(?:great|awesome|excellent|fantastic|amazing|wonderful|brilliant|best|lovely|perfect) "
+    r"(?:\w+ )?(?:app|shop|store|product|game|tool|service|site|update))\b",
+    r"최고|완전\s?좋|정말\s?좋|너무\s?좋|아주\s?좋|잘\s?쓰고|잘\s?만[든들]|만족")

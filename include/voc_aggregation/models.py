@@ -1,4 +1,4 @@
-"""Learning from the team's labels: a classifier of kinds, which runs only where it is better than what ran before.
+"""Learning from the team's labels: a classifier of each field (kind, severity, sentiment), which runs only where it is better.
 
 A fifth of the labels, by a hash of the text, is held out for ever: no model of any version has seen it, so versions
 can be compared on it. A candidate is promoted when its macro F1 there is greater than that of what runs (the promoted model, or
@@ -8,6 +8,7 @@ the rules); else it is rejected. Both are kept with their version, size, scores 
 import hashlib
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,20 +20,21 @@ from include.ledger.engine import reading
 from include.ledger.runs import Run
 from include.ledger.tables import labels, models, voices
 from include.voc_aggregation import understanding
-from include.voc_aggregation.kinds import RULES, Classifier
+from include.voc_aggregation.classifier import FIELDS, Classifier, Learnt, sign
 
 log = logging.getLogger(__name__)
 
-FIELD = "kind"
-LEAST, LEAST_HELD = 20, 5  # labels of each kind to train with, and held out
+LEAST, LEAST_HELD = 20, 5  # labels of each word to train with, and held out
+NEEDED = FIELDS | {"sentiment": ("negative", "positive")}  # words without which nothing is learnt
 NEWS = 25  # labels since the last model that make it worth training again
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class _Example:
     text: str
     feeling: float
-    label: str
+    labels: tuple[str, ...]
 
     @property
     def held(self) -> bool:
@@ -41,82 +43,109 @@ class _Example:
 
 
 def running(engine: Engine, product: str, artifacts: Artifacts) -> Classifier:
-    """What tells the product's kinds now."""
+    """What tells the product's voices now."""
+    query = (select(models.c.field, models.c.version, models.c.artifact)
+             .where(models.c.product == product, models.c.status == "promoted"))
     with reading(engine) as connection:
-        row = connection.execute(select(models.c.version, models.c.artifact).where(
-            *_mine(product), models.c.status == "promoted")).one_or_none()
-    return _loaded(row.version, row.artifact, artifacts) if row else RULES
+        rows = connection.execute(query).all()
+    return Classifier({row.field: _loaded(row.version, row.artifact, artifacts) for row in rows})
 
 
-def _loaded(version: int, artifact: str, artifacts: Artifacts) -> Classifier:
+def _loaded(version: int, artifact: str, artifacts: Artifacts) -> Learnt:
     from include.voc_aggregation.learning import loads  # and scikit-learn, which most runs do without
 
-    return Classifier(version, loads(artifacts.read(artifact)))
+    return Learnt(version, loads(artifacts.read(artifact)))
 
 
-def learnt(engine: Engine, run: Run, artifacts: Artifacts, now: Classifier) -> tuple[Classifier, dict[str, Any] | None]:
-    """What shall tell kinds from this run on, and the `models` row to write where something was learnt.
+def learnt(engine: Engine, run: Run, artifacts: Artifacts, now: Classifier) -> tuple[Classifier, list[Row]]:
+    """What shall tell voices from this run on, and the `models` rows to write, one for each field where something was learnt.
 
-    Nothing is learnt while there are fewer than NEWS new labels, or too few of a kind. The same labels give the same model.
+    Nothing is learnt while there are fewer than NEWS new labels, or too few of a word. The same labels give the same model.
     """
-    examples, news, version = _examples(engine, run)
-    known, held = [one for one in examples if not one.held], [one for one in examples if one.held]
-    if news < NEWS or (missing := _missing(known, held)):
-        if news:
-            log.info("%s: %s new labels, %s", run.product, news,
-                     f"{NEWS} make a new model" if news < NEWS else f"but too few of {', '.join(missing)}")
-        return now, None
+    promoted, rows = dict(now.learnt), []
+    for field in FIELDS:
+        examples, news, version = _examples(engine, run, field)
+        if _enough(examples, news, f"{run.product}: {field}", NEEDED[field]):
+            row = _trained(field, examples, version, now, artifacts)
+            rows.append(row | {"product": run.product, "at": run.at, "decided_at": run.at})
+            if row["status"] == "promoted":
+                promoted[field] = _loaded(version, row["artifact"], artifacts)
+    return Classifier(promoted), rows
+
+
+def _enough(examples: list[_Example], news: int, about: str, needed: Sequence[str]) -> bool:
+    if not news:
+        return False
+    trained, tried = (Counter(label for one in examples for label in one.labels if one.held == held) for held in (False, True))
+    missing = [f"{word} ({trained[word]} and {tried[word]} held out)" for word in needed
+               if trained[word] < LEAST or tried[word] < LEAST_HELD]
+    if news < NEWS or missing:
+        log.info("%s: %s new labels, %s", about, news,
+                 f"{NEWS} make a new model" if news < NEWS else f"but too few of {', '.join(missing)}")
+    return news >= NEWS and not missing
+
+
+def _trained(field: str, examples: list[_Example], version: int, now: Classifier, artifacts: Artifacts) -> Row:
     from include.voc_aggregation.learning import train
 
-    model = train([one.text for one in known], [one.label for one in known])
-    score, before = _score(Classifier(version, model), held), _score(now, held)
+    known, held = [one for one in examples if not one.held], [one for one in examples if one.held]
+    several = any(len(one.labels) > 1 for one in examples)
+    model = train([one.text for one in known], [one.labels if several else one.labels[0] for one in known], multi_label=several)
+    score = _score(field, Classifier({field: Learnt(version, model)}), held, several)
+    before = _score(field, now, held, several) | {"version": now.versions.get(field)}
     artifact, digest = artifacts.keep(model.dumps(), ".npz")
-    better = score["macro_f1"] > before["macro_f1"]
-    row = {"product": run.product, "field": FIELD, "version": version, "status": "promoted" if better else "rejected",
-           "trained_on": len(known), "held_out": len(held), "scores": {**score, "before": {"version": now.version} | before},
-           "artifact": artifact, "digest": digest, "at": run.at, "decided_at": run.at, "decided_by": "comparison"}
-    log.info("%s: model %s learnt from %s labels is %s: macro F1 %.3f on %s held out, %.3f before", run.product, version,
-             len(known), row["status"], score["macro_f1"], len(held), before["macro_f1"])
-    return (_loaded(version, artifact, artifacts) if better else now), row
+    status = "promoted" if score["macro_f1"] > before["macro_f1"] else "rejected"
+    log.info("%s model %s learnt from %s labels is %s: macro F1 %.3f on %s held out, %.3f before", field, version, len(known),
+             status, score["macro_f1"], len(held), before["macro_f1"])
+    return {"field": field, "version": version, "status": status, "trained_on": len(known), "held_out": len(held),
+            "scores": score | {"before": before}, "artifact": artifact, "digest": digest, "decided_by": "comparison"}
 
 
-def write(connection: Connection, row: dict[str, Any]) -> None:
+def write(connection: Connection, learnt: list[Row]) -> None:
     """Write what was learnt; a promoted model supersedes the one before it."""
-    if row["status"] == "promoted":
-        connection.execute(update(models).where(*_mine(row["product"]), models.c.status == "promoted")
-                           .values(status="superseded", decided_at=row["at"], decided_by=row["decided_by"]))
-    connection.execute(insert(models).values(row))
+    for row in learnt:
+        if row["status"] == "promoted":
+            connection.execute(update(models).where(*_mine(row["product"], row["field"]), models.c.status == "promoted")
+                               .values(status="superseded", decided_at=row["at"], decided_by=row["decided_by"]))
+        connection.execute(insert(models).values(row))
 
 
-def _mine(product: str) -> tuple[Condition[bool], ...]:
-    return models.c.product == product, models.c.field == FIELD
+def _mine(product: str, field: str) -> tuple[Condition[bool], ...]:
+    return models.c.product == product, models.c.field == field
 
 
-def _examples(engine: Engine, run: Run) -> tuple[list[_Example], int, int]:
+def _examples(engine: Engine, run: Run, field: str) -> tuple[list[_Example], int, int]:
     """The product's labels up to the run's time, how many came since the last model, and the version that is next."""
     text, feeling = func.coalesce(voices.c.text, labels.c.text), voices.c.sentiment
     query = (select(labels.c.voice_id, labels.c.label, labels.c.at, text, feeling)
              .join(voices, voices.c.id == labels.c.voice_id, isouter=True)
-             .where(labels.c.product == run.product, labels.c.field == FIELD, labels.c.at <= run.at, text != "")
+             .where(labels.c.product == run.product, labels.c.field == field, labels.c.at <= run.at, text != "")
              .order_by(labels.c.voice_id))
+    mine = _mine(run.product, field)
     with reading(engine) as connection:
-        last = connection.execute(select(func.max(models.c.version), func.max(models.c.at)).where(*_mine(run.product))).one()
+        last = connection.execute(select(func.max(models.c.version), func.max(models.c.at)).where(*mine)).one()
         rows = connection.execute(query).all()
     news = sum(last[1] is None or at > last[1] for _, _, at, _, _ in rows)
-    return [_Example(text, understanding.sentiment(text) if feeling is None else feeling, label)
+    return [_Example(text, understanding.sentiment(text) if feeling is None else feeling, tuple(label.split("|")))
             for _, label, _, text, feeling in rows], news, (last[0] or 0) + 1
 
 
-def _missing(known: list[_Example], held: list[_Example]) -> list[str]:
-    trained, tried = Counter(one.label for one in known), Counter(one.label for one in held)
-    return [f"{kind} ({trained[kind]} and {tried[kind]} held out)" for kind in understanding.KINDS
-            if trained[kind] < LEAST or tried[kind] < LEAST_HELD]
+def _told(field: str, classifier: Classifier, held: list[_Example]) -> list[tuple[str, ...]]:
+    texts, feelings = [one.text for one in held], [one.feeling for one in held]
+    if field == "kind":
+        return classifier.kinds(texts, feelings)
+    if field == "severity":
+        return [(level or "",) for level in classifier.severities(texts, [("bug",)] * len(texts), feelings)]
+    return [(sign(feeling),) for feeling in classifier.feelings(texts)]
 
 
-def _score(classifier: Classifier, held: list[_Example]) -> dict[str, Any]:
+def _score(field: str, classifier: Classifier, held: list[_Example], several: bool) -> dict[str, Any]:
+    """Macro F1 over the words that occur, and by word. Where each text has one label, only the main one told counts."""
     from sklearn.metrics import f1_score
 
-    told = classifier.kinds([one.text for one in held], [one.feeling for one in held])
-    each = f1_score([one.label for one in held], told, labels=understanding.KINDS, average=None, zero_division=0)
+    told = [some if several else some[:1] for some in _told(field, classifier, held)]
+    words = [word for word in FIELDS[field] if word in NEEDED[field] or any(word in one.labels for one in held)]
+    truth, said = ([[word in some for word in words] for some in each] for each in ([one.labels for one in held], told))
+    each = f1_score(truth, said, average=None, zero_division=0)
     return {"macro_f1": round(float(each.mean()), 4),
-            "by_label": {kind: round(float(score), 4) for kind, score in zip(understanding.KINDS, each, strict=True)}}
+            "by_label": {word: round(float(score), 4) for word, score in zip(words, each, strict=True)}}

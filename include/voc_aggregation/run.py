@@ -40,7 +40,7 @@ def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
 
     Returns `publish` (the product, where voices were stored), `sources` (name to read, stored, duplicates, quarantined and
     error), `voices`, `themes` (how many there are, were created, grew), `erased` (rows by table that were too old to be kept),
-    `model` (the version that told the kinds, None for the rules), and `evidence` (artifact names of the contracts' results).
+    `models` (the version that told each field which the rules didn't), and `evidence` (artifact names of the contracts' results).
     Raises InputError when there are sources, all of them failed, and nothing new was heard.
     """
     result = result_of(engine, run)
@@ -79,8 +79,7 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
             _write_intakes(connection, run, found, heard)
             replayed(connection, listener.replayed, run.at)
             inbox.empty(connection, product.name, run.run_id)
-            if learnt:
-                models.write(connection, learnt)
+            models.write(connection, learnt)
             if len(heard.voices):
                 _write_themes(connection, run, grouping, old_quotes)
                 store.write_trends(connection, run)
@@ -159,6 +158,6 @@ def _result(product: Product, found: list[Intake], heard: Heard, known: list[The
         "kinds": dict(sorted(Counter(heard.kinds).items())),
         "themes": {"all": len(known) + len(created), "created": len(created), "grown": len(grouping.grown) - len(created)},
         "new_themes": created[:20],
-        "model": heard.classifier.version,
+        "models": heard.classifier.versions,
         "evidence": evidence,
     }

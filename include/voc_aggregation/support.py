@@ -30,10 +30,12 @@ def listen(engine: Engine, run: Run, heard: Heard) -> Intake:
     told = _unheard(engine, run.product, tickets.c.voice_id)
     marked = _unheard(engine, run.product, tickets.c.voice_id + literal(_CSAT), tickets.c.csat.is_not(None))
     rows = [_told(row, run.at) for row in told] + [_marked(row, run.at) for row in marked]
+    for row, feeling in zip(rows, heard.classifier.feelings([row["text"] for row in rows]), strict=True):
+        row["sentiment"] = understanding.felt(feeling, row["rating"], row.pop("scale"))
     spoken = [row for row in rows if row["text"]]
     for start in range(0, len(spoken), BATCH):
         heard.add(spoken[start: start + BATCH])
-    heard.voices.add([row for row in rows if not row["text"]])
+    heard.voices.add([row | {"kind": understanding.kind("", row["sentiment"])} for row in rows if not row["text"]])
     intake.read = intake.stored = len(rows)
     return intake
 
@@ -56,8 +58,7 @@ def _marked(ticket: Row, at: datetime) -> Row:
 
 
 def _voice(ticket: Row, voice: str, text: str, rating: float | None, written: datetime, at: datetime) -> Row:
-    feeling = understanding.sentiment(text, rating, (ticket["csat_worst"], ticket["csat_best"]))
     return {"id": voice, "product": ticket["product"], "source": NAME, "origin": "customer", "external_id": ticket["id"],
             "text": text, "language": understanding.language(text) if text else ticket["language"],
-            "kind": understanding.kind(text, feeling), "sentiment": feeling, "rating": rating, "severity": None,
-            "author": ticket["author"], "written_at": written, "heard_at": at}
+            "scale": (ticket["csat_worst"], ticket["csat_best"]), "rating": rating, "author": ticket["author"],
+            "written_at": written, "heard_at": at}

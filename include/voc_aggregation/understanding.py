@@ -15,6 +15,7 @@ from include.voc_aggregation.lexicon import (
     KOREAN_BEFORE,
     KOREAN_MATCH,
     MENDED,
+    PRAISED,
     QUESTION,
     THANKS,
     words,
@@ -29,6 +30,7 @@ _CODE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
 _COMMON = words(
     "the a an and or is are was it this that i my me you your to of in on for with not can't don't doesn't no but when have "
     "has be at so if we can")
+_SENTENCE_END = re.compile(r"[.!?~。][)\"'”]*\s|\n")
 _LOOKED_AT = 2000  # characters: what a long report is about stands at its beginning
 
 
@@ -59,9 +61,18 @@ def _identifier() -> Any:
 
 def sentiment(text: str, rating: float | None = None, scale: tuple[float, float] = (1, 5)) -> float:
     """How `text` feels, from -1 to 1: its words, a third of it, and the customer's `rating` on `scale`, two thirds."""
+    return felt(feeling(text), rating, scale)
+
+
+def feeling(text: str) -> float:
+    """How the words of `text` feel, from -1 to 1."""
     text = text[:_LOOKED_AT]
     total = _english(text.lower()) + (0.0 if text.isascii() else _korean(text))
-    told = total / (abs(total) + 1.5)
+    return total / (abs(total) + 1.5)
+
+
+def felt(told: float, rating: float | None, scale: tuple[float, float]) -> float:
+    """What a text `told` of a feeling, with the customer's `rating` on `scale` where there is one."""
     if rating is None or math.isnan(rating):
         return round(told, 4)
     worst, best = scale
@@ -89,22 +100,40 @@ def _korean(text: str) -> float:
 
 
 def kind(text: str, feeling: float) -> str:
-    """The primary kind of a voice: bug, feature, question or praise.
+    """The main kind of a voice: bug, feature, question or praise."""
+    return kinds(text, feeling)[0]
+
+
+def kinds(text: str, feeling: float) -> tuple[str, ...]:
+    """The kinds of a voice, the main one first.
 
     Something mended or thanked for is praise; then a wish, a fault and a question, in this order. What names none of them
     is praise where it feels good, a bug (a complaint) where it feels bad, and a question where it can't be told: somebody
-    should look.
+    should look. Another kind holds too where a sentence of its own says so.
     """
     text = text[:_LOOKED_AT].lower()
-    if feeling >= 0 and MENDED(text):
-        return "praise"
+    mended = MENDED(text) if feeling >= 0 else None
     wish, fault = FEATURE(text), BUG(text)
-    if fault and not (feeling > 0.3 and THANKS(text)) and not (wish and wish.start() < fault.start()):
-        return "bug"
-    if wish:
-        return "feature"
-    if QUESTION(text) and feeling < 0.6:
-        return "question"
-    if feeling:
-        return "praise" if feeling > 0 else "bug"
-    return "question"
+    if mended:
+        main, said = "praise", mended
+    elif fault and not (feeling > 0.3 and THANKS(text)) and not (wish and wish.start() < fault.start()):
+        main, said = "bug", fault
+    elif wish:
+        main, said = "feature", wish
+    else:
+        asked = feeling < 0.6 and QUESTION(text)
+        return ("question",) if asked or not feeling else ("praise",) if feeling > 0 else ("bug",)
+    if not _SENTENCE_END.search(text):
+        return (main,)
+    others = {"bug": fault, "feature": wish, "question": QUESTION(text), "praise": PRAISED(text) if feeling >= 0 else None}
+    found = [(main, said)]
+    for name, match in others.items():
+        if match and name != main and all(_apart(text, match, other) for _, other in found):
+            found.append((name, match))
+    return tuple(name for name, _ in found)
+
+
+def _apart(text: str, one: re.Match[str], other: re.Match[str]) -> bool:
+    """Whether a sentence ends between two findings."""
+    first, second = sorted((one, other), key=lambda match: match.start())
+    return bool(_SENTENCE_END.search(text, first.end() - 1, second.start() + 1))

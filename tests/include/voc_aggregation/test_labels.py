@@ -11,16 +11,16 @@ from include.errors import InputError
 from include.key import Key
 from include.ledger.engine import writing
 from include.ledger.runs import Result, Run
-from include.ledger.tables import labels, models, voices
+from include.ledger.tables import labels, models, themes, voices
+from include.voc_aggregation.classifier import Classifier, predict
 from include.voc_aggregation.contract import Contract
-from include.voc_aggregation.kinds import Classifier
-from include.voc_aggregation.labels import Label, main, read, record, roll_back
+from include.voc_aggregation.labels import Label, correct, main, read, record, roll_back
 from include.voc_aggregation.learning import train
 from include.voc_aggregation.models import learnt, running, write
 from include.voc_aggregation.run import aggregate
 from tests.conftest import NOW
 from tests.crash import ledger_after_kills
-from tests.rows import get, product, put
+from tests.rows import get, product, put, theme
 
 # What this team's customers say: words that no rule knows.
 SAID = {"bug": ("the kettle {} whistles", "주전자 {} 휘파람"), "feature": ("a saucer {} beside it", "받침 {} 곁들여"),
@@ -36,10 +36,9 @@ def given(numbers: Iterable[int], wrong: bool = False) -> list[Label]:
 
 def learn(engine: Engine, artifacts: Artifacts, day: int = 0) -> Classifier:
     run = Run("voc_aggregation", f"run{day}", Key("shop"), NOW + timedelta(days=day))
-    classifier, row = learnt(engine, run, artifacts, running(engine, "shop", artifacts))
-    if row:
-        with writing(engine) as connection:
-            write(connection, row)
+    classifier, rows = learnt(engine, run, artifacts, running(engine, "shop", artifacts))
+    with writing(engine) as connection:
+        write(connection, rows)
     return classifier
 
 
@@ -53,13 +52,13 @@ def test_a_model_is_promoted_where_it_is_better_and_can_be_rolled_back(ledger: E
     assert learn(ledger, artifacts) == Classifier()
     record(ledger, "shop", given(range(20)), "kim", OLD)
     classifier = learn(ledger, artifacts)
-    assert classifier.kinds(["the kettle whistles at night", "할머니 미소"], [0, 0]) == ["bug", "praise"]
+    assert classifier.kinds(["the kettle whistles at night", "할머니 미소"], [0, 0]) == [("bug",), ("praise",)]
     row = get(ledger, models)[0]
     assert (row["version"], row["status"], row["trained_on"] + row["held_out"]) == (1, "promoted", 160)
     assert row["scores"]["macro_f1"] > 0.9 > row["scores"]["before"]["macro_f1"]
     assert row["scores"]["before"]["version"] is None
     assert row["digest"].removeprefix("sha256:") in row["artifact"]
-    assert learn(ledger, artifacts, 1).version == 1  # nothing new: nothing is learnt
+    assert learn(ledger, artifacts, 1).versions == {"kind": 1}  # nothing new: nothing is learnt
     assert len(get(ledger, models)) == 1
     assert roll_back(ledger, "shop", "lee", NOW) == (1, None)
     assert running(ledger, "shop", artifacts) == Classifier()
@@ -96,12 +95,12 @@ def hear(engine: Engine, artifacts: Artifacts, path: Path, day: int) -> Result:
 
 
 def test_new_voices_are_told_by_the_promoted_model(ledger: Engine, artifacts: Artifacts, tmp_path: Path) -> None:
-    assert hear(ledger, artifacts, said(tmp_path, 0, "the kettle A whistles", "The app crashes"), 0)["model"] is None
+    assert hear(ledger, artifacts, said(tmp_path, 0, "the kettle A whistles", "The app crashes"), 0)["models"] == {}
     record(ledger, "shop", given(range(20)), "kim", OLD)
     path = said(tmp_path, 1, "the kettle B whistles", "주전자 C 휘파람", "할머니 D 미소")
-    assert hear(ledger, artifacts, path, 1)["model"] == 1
+    assert hear(ledger, artifacts, path, 1)["models"] == {"kind": 1}
     roll_back(ledger, "shop", "lee", NOW)
-    assert hear(ledger, artifacts, said(tmp_path, 2, "the kettle E whistles"), 2)["model"] is None
+    assert hear(ledger, artifacts, said(tmp_path, 2, "the kettle E whistles"), 2)["models"] == {}
     told = {row["text"]: (row["kind"], row["severity"]) for row in get(ledger, voices)}
     assert told == {"the kettle A whistles": ("question", None), "The app crashes": ("bug", "high"),
                     "the kettle B whistles": ("bug", "low"), "주전자 C 휘파람": ("bug", "low"), "할머니 D 미소": ("praise", None),
@@ -156,6 +155,65 @@ def test_a_correction_is_what_the_voice_is_called_and_imports_twice_change_nothi
     assert get(ledger, labels, voice_id="v1")[0]["who"] == "lee"
 
 
+def test_a_correction_of_kinds_moves_the_counts_of_the_theme_and_the_severity(ledger: Engine) -> None:
+    theme(ledger, "t1", [NOW, NOW, NOW], state={"kinds": {"bug": 2, "question": 1}}, text="the kettle whistles")
+    run = Run("correct_voices", "form", Key("shop"), NOW)
+    said = {"kind": "feature|question", "sentiment": "negative"}
+    assert correct(ledger, run, "kim", ["t1-0", "t1-1"], **said) == {"publish": ["shop"], "changed": 4}
+    rows = [(row["kind"], row["kinds"], row["sentiment"], row["severity"]) for row in get(ledger, voices)]
+    assert rows == [("feature", ["feature", "question"], -1.0, None)] * 2 + [("bug", None, -0.3, None)]
+    assert [(row["kind"], row["state"]["kinds"]) for row in get(ledger, themes)] == [("feature", {"feature": 2, "question": 1})]
+    assert correct(ledger, run, "kim", ["t1-0", "t1-1"], **said)["changed"] == 0  # the same run again
+    correct(ledger, run, "lee", ["t1-0"], kind="bug", severity="critical")
+    assert get(ledger, voices, id="t1-0")[0]["severity"] == "critical"
+    assert {row["field"]: (row["label"], row["who"]) for row in get(ledger, labels, voice_id="t1-0")} == {
+        "kind": ("bug", "lee"), "severity": ("critical", "lee"), "sentiment": ("negative", "kim")}
+
+
+@pytest.mark.parametrize(("voice_ids", "said", "message"), [
+    (["t1-9"], {"kind": "bug"}, "shop has no voice 't1-9'"), ([], {"kind": "bug"}, "no voice is named"),
+    (["t1-0"], {}, "no kind, severity or sentiment"), (["t1-0"], {"kind": "bug|bug"}, "a kind stands twice"),
+    (["t1-0"], {"severity": "low|high"}, "one, not several"), (["t1-0"], {"kind": "bug|rant"}, "'rant' is none of bug,")])
+def test_a_wrong_correction_changes_nothing(ledger: Engine, voice_ids: list[str], said: dict[str, str], message: str) -> None:
+    theme(ledger, "t1", [NOW])
+    with pytest.raises(InputError, match=message):
+        correct(ledger, Run("correct_voices", "form", Key("shop"), NOW), "kim", voice_ids, **said)
+    assert get(ledger, labels) == []
+
+
+def test_severity_and_sentiment_are_learnt_too_and_roll_back_alone(ledger: Engine, artifacts: Artifacts) -> None:
+    levels = {"low": "the doily {} is crooked", "medium": "teaspoon {} too warm", "high": "the strainer {} sank",
+              "critical": "the samovar {} flew away"}
+    signs = {"negative": "tannic {} again", "positive": "velvety {} indeed"}
+    for field, texts in (("severity", levels), ("sentiment", signs)):
+        record(ledger, "shop", [Label(field, label, text=text.format(number)) for number in range(60)
+                                for label, text in texts.items()], "kim", OLD)
+    classifier = learn(ledger, artifacts)
+    assert classifier.versions == {"sentiment": 1, "severity": 1}
+    assert classifier.severities(["the samovar B flew away", "so velvety"], [("feature", "bug"), ("praise",)], [-1, 1]) == [
+        "critical", None]
+    feelings = classifier.feelings(["tannic", "velvety"])
+    assert feelings[0] < -0.5 < 0.5 < feelings[1]
+    assert [(row["field"], row["scores"]["before"]["version"]) for row in get(ledger, models)] == [
+        ("sentiment", None), ("severity", None)]
+    assert roll_back(ledger, "shop", "lee", NOW, "severity") == (1, None)
+    assert running(ledger, "shop", artifacts).versions == {"sentiment": 1}
+
+
+def test_where_labels_name_several_kinds_several_are_learnt(ledger: Engine, artifacts: Artifacts) -> None:
+    both = [Label("kind", "feature|bug", text=f"the kettle {number} whistles, a saucer beside it") for number in range(40)]
+    record(ledger, "shop", given(range(20)) + both, "kim", OLD)
+    classifier = learn(ledger, artifacts)
+    assert classifier.versions == {"kind": 1}
+    [kinds] = classifier.kinds(["the kettle whistles, a saucer beside it"], [0.0])
+    assert set(kinds) == {"bug", "feature"}
+    model = classifier.learnt["kind"].model
+    [chances] = predict(["a saucer beside it"], model)
+    assert next(iter(chances)) == "feature"
+    assert chances["feature"] > 0.5 > chances["praise"]
+    assert predict(["Please add dark mode. It crashes."]) == [{"feature": 1.0, "bug": 1.0, "question": 0.0, "praise": 0.0}]
+
+
 def test_a_file_is_taken_whole_or_refused_line_by_line(ledger: Engine, tmp_path: Path) -> None:
     voice(ledger, "v1", "a")
     path = tmp_path / "labels.csv"
@@ -166,7 +224,7 @@ def test_a_file_is_taken_whole_or_refused_line_by_line(ledger: Engine, tmp_path:
         record(ledger, "shop", read(path), "kim", NOW)
     assert [line.removeprefix(f"{path}:") for line in str(caught.value).splitlines()] == [
         "3: voice_id: shop has no voice 'v2'", "4: label: 'complaint' is none of bug, feature, question, praise",
-        "5: field: 'mood' is none of kind", "6: neither a voice_id nor a text"]
+        "5: field: 'mood' is none of kind, severity, sentiment", "6: neither a voice_id nor a text"]
     assert get(ledger, labels) == []
     path.write_text("words\nhello\n")
     with pytest.raises(InputError, match="columns must be"):

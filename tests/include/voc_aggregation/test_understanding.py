@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.voc_aggregation.understanding import KINDS, kind, language, sentiment
+from include.voc_aggregation.understanding import KINDS, kind, kinds, language, sentiment
 from tests.conftest import SHARED
 
 
@@ -17,6 +17,21 @@ from tests.conftest import SHARED
 ])
 def test_language(text: str, expected: str) -> None:
     assert language(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("The app crashes on start. Please add dark mode.", ("bug", "feature")),
+    ("앱이 자꾸 튕겨요. 다크 모드도 추가해 주세요.", ("bug", "feature")),
+    ("It crashes. How do I fix it?", ("bug", "question")), ("결제가 안 돼요. 어떻게 해야 하나요?", ("bug", "question")),
+    ("I love this shop. Would be nice if there were gift cards.", ("feature", "praise")),
+    ("앱 정말 좋아요! 그런데 쿠폰이 적용되지 않아요.", ("bug", "praise")),
+    ("Works great now. Please add a widget.", ("praise", "feature")),
+    ("The app crashes. Please fix it. Thanks!", ("bug",)), ("Why does it crash?", ("bug",)),
+    ("No more crashes, thank you!", ("praise",)),
+    ("I wish there were a filter because search fails.", ("feature",)), ("", ("question",)),
+])
+def test_several_kinds_hold_where_sentences_of_their_own_say_so(text: str, expected: tuple[str, ...]) -> None:
+    assert kinds(text, sentiment(text)) == expected
 
 
 def test_a_language_that_the_source_knows_is_taken_and_nonsense_is_not() -> None:
