@@ -153,6 +153,12 @@ story_revisions = Table("story_revisions", metadata, _key("story_id", "stories.i
                         _word("who"), _at("at"), _word("decided_by", True), _at("decided_at", True))
 story_themes = Table("story_themes", metadata, _key("story_id", "stories.id"), _key("theme_id", "themes.id"),
                      Index(None, "theme_id"))
+# The issue that mirrors a story, as it was at the last sync: `words` is the digest of what we wrote, `seen` the labels that stood
+# there, `labels` those that we put there, `told` our comments; `edited_at`: a person changed our words, which stay; `gone`: deleted
+# or moved.
+tracker_issues = Table("tracker_issues", metadata, _key("story_id", "stories.id"), _key("tracker"), _word("number"), _text("url"),
+                       _word("words"), _word("status"), _word("state"), _json("seen"), _json("labels"), _json("told"),
+                       _at("edited_at", True), _text("gone", True), _at("at"))
 
 # Step 3: scopes. `status`: proposed, approved, rejected, returned (it could not be done as the person asked, and is asked again).
 # `settings`: what a person asked for (pins, exclude, capacity) and what had to give. `factors` holds the figures behind a score,

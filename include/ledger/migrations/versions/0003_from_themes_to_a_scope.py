@@ -76,6 +76,23 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['story_id'], ['stories.id'], name=op.f('fk_story_revisions_story_id')),
     sa.PrimaryKeyConstraint('story_id', 'revision', name=op.f('pk_story_revisions'))
     )
+    op.create_table('tracker_issues',
+    sa.Column('story_id', sa.String(length=255), nullable=False),
+    sa.Column('tracker', sa.String(length=255), nullable=False),
+    sa.Column('number', sa.String(length=255), nullable=False),
+    sa.Column('url', sa.Text(), nullable=False),
+    sa.Column('words', sa.String(length=255), nullable=False),
+    sa.Column('status', sa.String(length=255), nullable=False),
+    sa.Column('state', sa.String(length=255), nullable=False),
+    sa.Column('seen', sa.JSON(), nullable=False),
+    sa.Column('labels', sa.JSON(), nullable=False),
+    sa.Column('told', sa.JSON(), nullable=False),
+    sa.Column('edited_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('gone', sa.Text(), nullable=True),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['story_id'], ['stories.id'], name=op.f('fk_tracker_issues_story_id')),
+    sa.PrimaryKeyConstraint('story_id', 'tracker', name=op.f('pk_tracker_issues'))
+    )
     with op.batch_alter_table('scope_items', schema=None) as batch_op:
         batch_op.add_column(sa.Column('iteration', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('change', sa.Text(), nullable=True))
@@ -143,6 +160,7 @@ def downgrade() -> None:
         batch_op.drop_column('change')
         batch_op.drop_column('iteration')
 
+    op.drop_table('tracker_issues')
     op.drop_table('story_revisions')
     with op.batch_alter_table('story_blocks', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_story_blocks_story_id'))
