@@ -186,6 +186,17 @@ dependency_reads = Table("dependency_reads", metadata, _key("product"), _word("c
 contract_changes = Table("contract_changes", metadata, _key("product"), _key("file"), _key("old"), _key("new"), _key("rule"),
                          _key("place"), Column("breaking", Boolean, nullable=False), _text("text"), _at("at"))
 
+# Step 6: solutions. `status`: asked, decided, declined (none of the candidates), superseded (by another decision), dropped (asked
+# anew before it was answered). `digest` tells a need's wording, `changes` what happened to the solution chosen before.
+solutions = Table("solutions", metadata, _key("id"), _word("product"), _word("need"), _word("story_id", True), _text("question"),
+                  _word("status"), _word("digest"), _json("changes"), _json("comparison"), _text("chosen", True),
+                  _word("decided_by", True), _text("note", True), _text("adr", True), _at("asked_at"), _at("decided_at", True),
+                  Index(None, "product", "need"))
+# What was known of each candidate when it was asked; where `value` is none, `why` says why it is missing.
+solution_facts = Table("solution_facts", metadata, _key("solution_id", "solutions.id"), _key("candidate"), _key("fact"),
+                       Column("value", JSON(none_as_null=True)), _json("detail"), _text("source"), _word("who", True),
+                       _text("why", True), _at("at"))
+
 # Step 7: commits and releases. `status`: failed, candidate, rejected, deployed, rolled_back, superseded.
 commits = Table("commits", metadata, _key("product"), _key("sha"), _word("author", True), _at("at"), _text("subject"),
                 _word("kind"), Column("breaking", Boolean, nullable=False, default=False), _word("release", True),

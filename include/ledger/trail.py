@@ -31,6 +31,7 @@ TYPES = {
     "theme.changed": "dev.cdeventsx.closedloop-theme.changed.0.1.0",
     "compliance.checked": "dev.cdeventsx.closedloop-compliance.checked.0.1.0",
     "scope.decided": "dev.cdeventsx.closedloop-scope.decided.0.1.0",
+    "solution.decided": "dev.cdeventsx.closedloop-solution.decided.0.1.0",
     "outcome.measured": "dev.cdeventsx.closedloop-outcome.measured.0.1.0",
 }
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "closed-loop/events")

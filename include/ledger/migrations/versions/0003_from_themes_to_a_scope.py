@@ -43,6 +43,40 @@ def upgrade() -> None:
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('product', name=op.f('pk_dependency_reads'))
     )
+    op.create_table('solutions',
+    sa.Column('id', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('need', sa.String(length=255), nullable=False),
+    sa.Column('story_id', sa.String(length=255), nullable=True),
+    sa.Column('question', sa.Text(), nullable=False),
+    sa.Column('status', sa.String(length=255), nullable=False),
+    sa.Column('digest', sa.String(length=255), nullable=False),
+    sa.Column('changes', sa.JSON(), nullable=False),
+    sa.Column('comparison', sa.JSON(), nullable=False),
+    sa.Column('chosen', sa.Text(), nullable=True),
+    sa.Column('decided_by', sa.String(length=255), nullable=True),
+    sa.Column('note', sa.Text(), nullable=True),
+    sa.Column('adr', sa.Text(), nullable=True),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_solutions'))
+    )
+    with op.batch_alter_table('solutions', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_solutions_product_need'), ['product', 'need'], unique=False)
+
+    op.create_table('solution_facts',
+    sa.Column('solution_id', sa.String(length=255), nullable=False),
+    sa.Column('candidate', sa.String(length=255), nullable=False),
+    sa.Column('fact', sa.String(length=255), nullable=False),
+    sa.Column('value', sa.JSON(none_as_null=True), nullable=True),
+    sa.Column('detail', sa.JSON(), nullable=False),
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('who', sa.String(length=255), nullable=True),
+    sa.Column('why', sa.Text(), nullable=True),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['solution_id'], ['solutions.id'], name=op.f('fk_solution_facts_solution_id')),
+    sa.PrimaryKeyConstraint('solution_id', 'candidate', 'fact', name=op.f('pk_solution_facts'))
+    )
     op.create_table('story_blocks',
     sa.Column('id', sa.String(length=255), nullable=False),
     sa.Column('story_id', sa.String(length=255), nullable=False),
@@ -168,6 +202,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_story_blocks_on_product'))
 
     op.drop_table('story_blocks')
+    op.drop_table('solution_facts')
+    with op.batch_alter_table('solutions', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_solutions_product_need'))
+
+    op.drop_table('solutions')
     op.drop_table('dependency_reads')
     op.drop_table('contract_changes')
     with op.batch_alter_table('components', schema=None) as batch_op:
