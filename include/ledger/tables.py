@@ -177,10 +177,11 @@ story_blocks = Table("story_blocks", metadata, _key("id"),
                      _word("on_product", True), _word("on_story", True), _word("needs", True), _text("reason"), _word("by"),
                      _at("since"), _at("until", True), _text("ended", True),
                      Index(None, "story_id"), Index(None, "on_product"), Index(None, "product", "until"))
-# The packages that a product's repository names: `package` is a package URL without its version, `kind` manifest or lock.
-components = Table("components", metadata, _key("product"), _key("file"), _key("package"), _word("version", True),
-                   _text("needs", True), _word("kind"), _word("scope"), _count("line"), Index(None, "package"))
-# Where the newest reading of a repository came to: its commit, the manifests set aside, the files that declare its interfaces.
+# The packages that a product's repository names: `package` is a package URL without its version, `version` empty where the file
+# gives a range (`needs`), `kind` manifest or lock.
+components = Table("components", metadata, _key("product"), _key("file"), _key("package"), _key("version"), _text("needs", True),
+                   _word("kind"), _word("scope"), _count("line"), Index(None, "package"))
+# What the newest reading of a repository came to: its commit, and what was set aside, as `file:line: why`.
 dependency_reads = Table("dependency_reads", metadata, _key("product"), _word("commit"), _json("set_aside"), _at("at"))
 # What changed between two commits of a product's interface files; `rule` says why it breaks its users, or doesn't.
 contract_changes = Table("contract_changes", metadata, _key("product"), _key("file"), _key("old"), _key("new"), _key("rule"),

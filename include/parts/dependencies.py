@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from packageurl import PackageURL
+from packaging.utils import canonicalize_name
 from pydantic import AfterValidator, Field
 
 from include.errors import InputError
@@ -19,8 +20,14 @@ def _a_range(text: str) -> str:
     return text
 
 
+def package_url(text: str) -> PackageURL:
+    """A package URL that a person wrote, in its normal form. Raises ValueError where it is none."""
+    found = PackageURL.from_string(text)
+    return found._replace(name=canonicalize_name(found.name)) if found.type == "pypi" else found
+
+
 def _a_package(text: str) -> str:
-    found = PackageURL.from_string(text)  # raises ValueError
+    found = package_url(text)
     if found.version:
         raise ValueError(f"{text!r} names a version; the product's releases do that")
     return str(found.to_string())

@@ -14,12 +14,12 @@ def upgrade() -> None:
     sa.Column('product', sa.String(length=255), nullable=False),
     sa.Column('file', sa.String(length=255), nullable=False),
     sa.Column('package', sa.String(length=255), nullable=False),
-    sa.Column('version', sa.String(length=255), nullable=True),
+    sa.Column('version', sa.String(length=255), nullable=False),
     sa.Column('needs', sa.Text(), nullable=True),
     sa.Column('kind', sa.String(length=255), nullable=False),
     sa.Column('scope', sa.String(length=255), nullable=False),
     sa.Column('line', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('product', 'file', 'package', name=op.f('pk_components'))
+    sa.PrimaryKeyConstraint('product', 'file', 'package', 'version', name=op.f('pk_components'))
     )
     with op.batch_alter_table('components', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_components_package'), ['package'], unique=False)
