@@ -77,8 +77,8 @@ class Answer:
 
 
 class Client:
-    """Asks one site in one run, all within its `total_seconds`. Raises InputError for what can't be had, and UnavailableError where
-    that may pass."""
+    """Asks one site in one run, all within its `total_seconds`. Raises InputError for what can't be had, and its kind
+    UnavailableError where that may pass."""
 
     def __init__(self, site: Site, secrets: Mapping[str, str]) -> None:
         self._site, self._secrets = site, secrets

@@ -19,12 +19,15 @@ from include.errors import InputError
 from include.parts.approval import Approval
 from include.parts.channels import KINDS
 from include.parts.compliance import Compliance
+from include.parts.dependencies import Contract, DependsOn, Package
 from include.parts.deployment import Deployment
 from include.parts.desk import Support
 from include.parts.outcome import Outcome
 from include.parts.part import Name, Part
 from include.parts.planning import Planning
 from include.parts.repository import Repository
+from include.parts.solutions import Solutions
+from include.parts.stories import Stories
 from include.parts.voices import Voices
 
 MAX_BYTES = 1_000_000
@@ -38,6 +41,7 @@ class Product(Part):
     title: str
     owner: str = Field(description="The team that answers for it.")
     voices: Voices = Voices()
+    stories: Stories = Stories()
     planning: Planning = Planning()
     repository: Repository | None = None
     user_testing: Approval = Approval()
@@ -46,6 +50,11 @@ class Product(Part):
     slo: str | None = Field(None, description="Path of an OpenSLO YAML file; relative paths start at the product file.")
     outcome: Outcome = Outcome()
     support: Support | None = None
+    solutions: Solutions = Solutions()
+    depends_on: list[DependsOn] = Field([], description="The products that this one needs.")
+    provides: list[Package] = Field([], description="The packages that it publishes, as package URLs (pkg:npm/pay-client): whose "
+                                                    "manifest names one depends on this product.")
+    contracts: list[Contract] = Field([], description="The interface files that others rely on.")
 
     @model_validator(mode="after")
     def _sources_differ(self) -> "Product":
@@ -53,6 +62,13 @@ class Product(Part):
         taken = {name for name in names if names.count(name) > 1 or name in {"operations", "intake", "support"}}
         if twice := sorted(taken):
             raise ValueError(f"voices.sources: names taken twice or reserved: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _needs_others_once(self) -> "Product":
+        needed = [item.product for item in self.depends_on]
+        if self.name in needed or len(needed) != len(set(needed)):
+            raise ValueError("depends_on: a product is named twice, or needs itself")
         return self
 
 

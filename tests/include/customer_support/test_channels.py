@@ -18,8 +18,8 @@ from include.product import read_product
 from include.voc_aggregation.sources import opened
 from tests.conftest import NOW
 from tests.include.customer_support.test_sla import at
-from tests.server import Asked, Reply, serving
 from tests.rows import get, product
+from tests.server import Asked, Reply, serving
 
 ZAMMAD = {"id": 7, "title": "Coupon refused at checkout", "state": "pending reminder", "priority": "3 high",
           "customer": "kim@example.com", "created_at": "2026-03-03T01:00:00.000Z",
