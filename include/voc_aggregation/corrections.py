@@ -17,8 +17,6 @@ import numpy as np
 from sqlalchemy import Connection, Engine, func, select, update
 
 from include.errors import InputError
-from include.ledger import trail
-from include.ledger.engine import upsert
 from include.ledger.runs import Result, Run, finish, lease
 from include.ledger.tables import theme_events, theme_voices, voices
 from include.ledger.tables import themes as themes_table
@@ -54,8 +52,8 @@ def merge(engine: Engine, run: Run, who: str, ids: Sequence[str], into: str | No
         others = [row for row in found if row["id"] != target]
         for row in others:
             absorb(connection, row["id"], target)
-            record(connection, run, row["id"], MERGED,
-                   {"into": target, "status": row["status"], "voices": row["size"], "by": who})
+            store.record(connection, run, row["id"], MERGED,
+                         {"into": target, "status": row["status"], "voices": row["size"], "by": who})
         return [target, *(row["id"] for row in others)]
 
     return _corrected(engine, run, who, MERGED, write)
@@ -73,7 +71,7 @@ def split(engine: Engine, run: Run, who: str, theme: str, voice_ids: Sequence[st
         chosen = _chosen(connection, old, voice_ids, words)
         new = _split_off(connection, store.weights(engine, run.product), run, old, chosen)
         _set(connection, new, name=_name(name) if name else _central_name(connection, new))
-        record(connection, run, new, SPLIT, {"from": theme, "voices": len(chosen), "homes": _homes(chosen), "by": who})
+        store.record(connection, run, new, SPLIT, {"from": theme, "voices": len(chosen), "homes": _homes(chosen), "by": who})
         return [new, theme]
 
     return _corrected(engine, run, who, SPLIT, write)
@@ -91,7 +89,7 @@ def rename(engine: Engine, run: Run, who: str, theme: str, name: str) -> Result:
         if new == row["name"]:
             raise InputError(f"rename: theme {theme!r} is called {new!r} already")
         _set(connection, theme, name=new)
-        record(connection, run, theme, RENAMED, {"name": new, "before": row["name"], "by": who})
+        store.record(connection, run, theme, RENAMED, {"name": new, "before": row["name"], "by": who})
         return [theme]
 
     return _corrected(engine, run, who, RENAMED, write)
@@ -111,7 +109,7 @@ def undo(engine: Engine, run: Run, who: str, theme: str) -> Result:
         if event is None:
             raise InputError(f"undo: nothing of theme {theme!r} is left to take back")
         touched = _TAKE_BACK[event["kind"]](connection, run, row, event["detail"])
-        record(connection, run, theme, UNDONE, {"kind": event["kind"], "run_id": event["run_id"], "by": who,
+        store.record(connection, run, theme, UNDONE, {"kind": event["kind"], "run_id": event["run_id"], "by": who,
                                                  "apart": touched if event["kind"] == MERGED else []})
         return [theme, *touched]
 
@@ -126,13 +124,6 @@ def absorb(connection: Connection, theme: str, into: str) -> None:
     _set(connection, theme, merged_into=into, status=MERGED, size=0, per_week=0.0, trend=None, per_week_low=None,
          per_week_high=None, trend_low=None, trend_high=None, emerging_since=None)
     refresh(connection, into)
-
-
-def record(connection: Connection, run: Run, theme: str, kind: str, detail: Row) -> None:
-    """Write down what happened to a theme, in its events and in the trail."""
-    upsert(connection, theme_events, [{"theme_id": theme, "run_id": run.run_id, "kind": kind, "at": run.at, "detail": detail}])
-    trail.record(connection, run, [trail.event(run, "theme.changed", theme, {"change": kind} | {
-        name: value for name, value in detail.items() if isinstance(value, str | int)})])
 
 
 def _corrected(engine: Engine, run: Run, who: str, change: str, write: Callable[[Connection], list[str]]) -> Result:

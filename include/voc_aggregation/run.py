@@ -39,7 +39,8 @@ def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
     `connections` gives the connections that the sources name.
 
     Returns `publish` (the product, where voices were stored), `sources` (name to read, stored, duplicates, quarantined and
-    error), `voices`, `themes` (how many there are, were created, grew), `erased` (rows by table that were too old to be kept),
+    error), `voices`, `themes` (how many there are, were created, grew),
+    `emerging` (themes that stand out since now, see `trends`), `erased` (rows by table that were too old to be kept),
     `models` (the version that told each field which the rules didn't), and `evidence` (artifact names of the contracts' results).
     Raises InputError when there are sources, all of them failed, and nothing new was heard.
     """
@@ -80,14 +81,15 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
             replayed(connection, listener.replayed, run.at)
             inbox.empty(connection, product.name, run.run_id)
             models.write(connection, learnt)
+            emerging: list[str] = []
             if len(heard.voices):
                 _write_themes(connection, run, grouping, old_quotes)
-                store.write_trends(connection, run)
+                emerging = store.write_figures(connection, run)
             erased = erasure.retain(connection, product, run.at)
             cursors = {intake.source: intake.cursor for intake in found if intake.cursor}
             learned = {"weights": store.remembered(weights)} if heard.ids else {}
             store.remember(connection, product.name, cursors | learned)
-            return _result(product, found, heard, known, grouping, evidence) | {"erased": erased}
+            return _result(product, found, heard, known, grouping, evidence) | {"emerging": emerging, "erased": erased}
 
         return finish(engine, run, write)
 

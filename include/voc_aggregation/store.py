@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, case, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, exists, func, select, update
 
+from include.ledger import trail
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Run
-from include.ledger.tables import cursors, signals, theme_voices, themes, voices
+from include.ledger.tables import cursors, signals, theme_events, theme_voices, themes, voices
 from include.voc_aggregation.features import WIDTH, Weights
-from include.voc_aggregation.themes import Theme, quotes, trend
+from include.voc_aggregation.themes import Theme, quotes
+from include.voc_aggregation.trends import NONE, PARTS, figures
 
 IN = 10_000  # values in one IN: SQLite takes at most 32,766
 POOL = 20_000  # unthemed voices that get another chance
@@ -145,20 +147,47 @@ def grow(connection: Connection, theme: str, voices: int, last_seen: datetime) -
         size=themes.c.size + voices, last_seen=case((themes.c.last_seen < last_seen, last_seen), else_=themes.c.last_seen)))
 
 
-def write_trends(connection: Connection, run: Run) -> None:
-    """Set `per_week` (voices written in the last 28 days, by four) and `trend` of all the product's themes, at the run's time."""
-    week, month, before = (run.at - timedelta(days=days) for days in (7, 28, 35))
-    written = voices.c.written_at
-    query = (select(theme_voices.c.theme_id, func.sum(case((written > month, 1), else_=0)),
-                    func.sum(case((written > week, 1), else_=0)), func.sum(case((written <= week, 1), else_=0)))
-             .join(voices, voices.c.id == theme_voices.c.voice_id)
-             .where(voices.c.product == run.product, written > before).group_by(theme_voices.c.theme_id))
-    counted = {theme: (lately / 4, trend(recent, earlier)) for theme, lately, recent, earlier in connection.execute(query)}
-    now = connection.execute(select(themes.c.id, themes.c.per_week, themes.c.trend).where(themes.c.product == run.product))
-    for theme, per_week, rising in now.all():
-        new = counted.get(theme, (0.0, 0.0))
-        if new != (per_week, rising):
-            connection.execute(update(themes).where(themes.c.id == theme).values(per_week=new[0], trend=new[1]))
+def write_figures(connection: Connection, run: Run) -> list[str]:
+    """Set rate, trend and `emerging_since` of the product's living themes at the run's time; the ids of those that emerge now.
+
+    A theme stays emerging for a week, and as long as it stands out.
+    """
+    first = connection.scalar(select(func.min(voices.c.written_at)).where(voices.c.product == run.product)) or run.at
+    counted = [func.sum(case((_within(run.at, part), 1), else_=0)) for part in PARTS]
+    lately = (voices.c.product == run.product, _within(run.at, (0, PARTS[-1][1])))
+    every = connection.execute(select(*counted).where(*lately)).one()
+    by_theme = connection.execute(select(theme_voices.c.theme_id, *counted).join(voices, voices.c.id == theme_voices.c.voice_id)
+                                  .where(*lately).group_by(theme_voices.c.theme_id).order_by(theme_voices.c.theme_id))
+    found = figures({row[0]: np.array(row[1:]) for row in by_theme}, np.array([count or 0 for count in every]),
+                    (run.at - first) / timedelta(days=1))
+    new: list[str] = []
+    for row in connection.execute(select(themes).where(themes.c.product == run.product, themes.c.merged_into.is_(None))
+                                  .order_by(themes.c.id)).mappings().all():
+        figure = found.get(row["id"], NONE)
+        since = row["emerging_since"]
+        if figure.emerging and not since:
+            new.append(row["id"])
+            since = run.at
+            record(connection, run, row["id"], "emerging", {"p": round(figure.emerging[0], 6), "days": figure.emerging[1]})
+        elif since and not figure.emerging and run.at - since >= timedelta(days=7):
+            since = None
+        now = figure.numbers() | {"emerging_since": since}
+        if any(row[name] != value for name, value in now.items()):
+            connection.execute(update(themes).where(themes.c.id == row["id"]).values(now))
+    return new
+
+
+def _within(at: datetime, part: tuple[int, int]) -> ColumnElement[bool]:
+    start, end = (at - timedelta(days=days) for days in part)
+    return and_(voices.c.written_at <= start, voices.c.written_at > end)
+
+
+def record(connection: Connection, run: Run, theme: str, kind: str, detail: dict[str, Any]) -> None:
+    """Write down what happened to a theme, in its events and in the trail."""
+    upsert(connection, theme_events, [{"theme_id": theme, "run_id": run.run_id, "kind": kind, "at": run.at, "detail": detail}])
+    event = trail.event(run, "theme.changed", theme, {"change": kind} | {
+        name: value for name, value in detail.items() if isinstance(value, str | int | float)})
+    trail.record(connection, run, [event])
 
 
 def quote(connection: Connection, theme: str, before: Sequence[tuple[str, str, float]],

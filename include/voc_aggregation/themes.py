@@ -243,11 +243,3 @@ def quotes(candidates: Sequence[tuple[str, str, float]]) -> set[str]:
         if similarity >= ranked[0][2] / 2:
             leading.setdefault(language, voice)
     return set(list(dict.fromkeys([*leading.values(), *(voice for voice, _, _ in ranked)]))[:QUOTES])
-
-
-def trend(recent: int, before: int) -> float:
-    """How the last 7 days compare with the four weeks before: (recent + 1/2) / (before / 4 + 1/2) - 1.
-
-    0 is steady, 1 is twice as many, -0.5 half as many; the halves keep single voices from shouting.
-    """
-    return round((recent + 0.5) / (before / 4 + 0.5) - 1, 4)

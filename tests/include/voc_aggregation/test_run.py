@@ -125,11 +125,34 @@ def test_themes_keep_their_ids_and_a_resolved_one_its_status(ledger: Engine, art
     assert (new[coupon["id"]]["size"], new[coupon["id"]]["status"]) == (6, "resolved")
     assert new[coupon["id"]]["name"] == coupon["name"]
     assert new[coupon["id"]]["last_seen"] > coupon["last_seen"]
-    assert new[coupon["id"]]["trend"] == round(2.5 / 1.5 - 1, 4)
+    before = 5 / 7  # weeks since the first voice
+    assert new[coupon["id"]]["trend"] == round(2.5 / (4 / before + 0.5) - 1, 4)
+    assert new[coupon["id"]]["trend_low"] < new[coupon["id"]]["trend"] < new[coupon["id"]]["trend_high"]
+    assert new[coupon["id"]]["per_week_low"] < new[coupon["id"]]["per_week"] == 1.5 < new[coupon["id"]]["per_week_high"]
     for theme in new.values():
         joined = get(ledger, theme_voices, theme_id=theme["id"])
         assert len(joined) == theme["size"]
         assert 1 <= sum(row["quote"] for row in joined) <= 3
+
+
+def test_a_theme_that_emerges_is_told_once_and_is_forgotten_when_it_is_usual(ledger: Engine, artifacts: Artifacts,
+                                                                             home: Path) -> None:
+    source = shop({"name": "a", "path": "a.csv"})
+    numbers = itertools.count(1, 50)
+    for day in range(0, 35, 5):  # dates are up to five days before
+        write(home / "a.csv", [*OTHER, *COUPON[:1]], next(numbers), NOW + timedelta(days=day))
+    assert hear(ledger, source, artifacts, 1, day=35)["emerging"] == []
+    write(home / "a.csv", OTHER + [f"{text} ({number})" for number in range(4) for text in COUPON], next(numbers),
+          NOW + timedelta(days=36))
+    (theme,) = hear(ledger, source, artifacts, 2, day=36)["emerging"]
+    assert get(ledger, themes, id=theme)[0]["name"].split(" (")[0] in COUPON
+    assert get(ledger, themes, id=theme)[0]["emerging_since"] == NOW + timedelta(days=36)
+    (event,) = get(ledger, theme_events, kind="emerging")
+    assert (event["theme_id"], event["run_id"], event["detail"]["p"] < 0.02) == (theme, "run2", True)
+    for number, day in ((3, 37), (4, 50)):
+        write(home / "a.csv", OTHER, next(numbers), NOW + timedelta(days=day))
+        assert hear(ledger, source, artifacts, number, day)["emerging"] == []
+        assert (get(ledger, themes, id=theme)[0]["emerging_since"] is None) == (number == 4)
 
 
 BAD = """id,text,at,who,stars

@@ -1,7 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,11 +89,6 @@ def test_quotes_show_each_language_first() -> None:
     voices_ = [("a", "en", 0.9), ("b", "en", 0.8), ("c", "en", 0.7), ("d", "ko", 0.6), ("e", "ja", 0.1)]
     assert themes.quotes(voices_) == {"a", "d", "b"}
     assert themes.quotes([]) == set()
-
-
-@pytest.mark.parametrize(("recent", "before", "expected"), [(0, 0, 0), (3, 12, 0), (7, 12, 1.1429), (0, 8, -0.8), (1, 0, 2.0)])
-def test_trend(recent: int, before: int, expected: float) -> None:
-    assert themes.trend(recent, before) == expected
 
 
 def test_no_two_concepts_share_a_column() -> None:
