@@ -32,10 +32,12 @@ if TYPE_CHECKING:  # the functions below import these: a DAG file is read often,
 STARTED = Asset("cycle/started")          # nightly_cycle                      voc_aggregation, compliance_checks,
 #                                                                              monitoring_rollups, outcome_review,
 #                                                                              customer_support
-RECEIVED = Asset("voice/received")        # the intake endpoint (plugins)      voc_aggregation, customer_support
+RECEIVED = Asset("voice/received")        # the intake endpoint (plugins);     voc_aggregation, customer_support
+#                                           correct_voices
 DUE = Asset("support/due")                # support_clock                      customer_support
 REQUESTED = Asset("release/requested")    # release                            build_and_test
-THEMES = Asset("voice/themes")            # voc_aggregation                    story_writing, outcome_review
+THEMES = Asset("voice/themes")            # voc_aggregation; correct_voices,   story_writing, outcome_review
+#                                           correct_themes
 STORIES = Asset("backlog/stories")        # story_writing                      dependency_management
 DEPENDENCIES = Asset("backlog/dependencies")  # dependency_management      scope_planning
 SCOPE = Asset("backlog/scope")            # scope_planning                     build_and_test
@@ -66,6 +68,13 @@ def publish(event: Any, keys: Iterable[str]) -> None:
     event.add_partitions(keys)
 
 
+def publish_later(task: Any) -> None:
+    """Let the running `task` publish nothing: a later one of its DAG does. (Airflow publishes what a task's outlets are when it
+    ends well, whether it says so or not; only a task that skips publishes nothing, but then the later ones are skipped too.)
+    """
+    task.outlets = []
+
+
 def this_run() -> "Run":
     """The run that the calling task belongs to. Raises InputError when it bears no key or a malformed one."""
     from include.key import Key
@@ -74,6 +83,16 @@ def this_run() -> "Run":
     context: Any = get_current_context()
     dag_run = context["dag_run"]
     return Run(context["dag"].dag_id, dag_run.run_id, Key.parse(dag_run.partition_key), dag_run.run_after)
+
+
+def sent_form(product: str) -> tuple["Run", str]:
+    """The run that a person started with a form about `product`, and who did: their user name, "api" where there is none."""
+    from include.key import Key
+    from include.ledger.runs import Run
+
+    context: Any = get_current_context()
+    dag_run = context["dag_run"]
+    return Run(context["dag"].dag_id, dag_run.run_id, Key(product), dag_run.run_after), dag_run.triggering_user_name or "api"
 
 
 def this_product() -> "Product":

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).resolve().parents[2]
-STARTERS = {"nightly_cycle", "release", "support_clock"}
+STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes"}
 
 # The cycle as the plan has it: dag -> (wakes on any of, or all of; publishes).
 CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "nightly_cycle": (set(), {"cycle/started"}),
     "release": (set(), {"release/requested"}),
     "support_clock": (set(), {"support/due"}),
+    "correct_voices": (set(), {"voice/received", "voice/themes"}),
+    "correct_themes": (set(), {"voice/themes"}),
     "customer_support": ({"cycle/started", "voice/received", "support/due"}, {"support/signals"}),
     "voc_aggregation": ({"cycle/started", "voice/received", "operations/signals", "support/signals"}, {"voice/themes"}),
     "story_writing": ({"voice/themes"}, {"backlog/stories"}),
@@ -63,8 +65,18 @@ def test_the_loop_is_closed() -> None:
     while new:
         reached |= new
         new = {dag for name in new for asset in CYCLE[name][1] for dag in wakes[asset]} - reached
-    assert reached == set(CYCLE) - {"release", "support_clock"}
+    assert reached == set(CYCLE) - STARTERS | {"nightly_cycle"}
     assert "voc_aggregation" in wakes["operations/signals"]
+
+
+def test_the_forms_of_corrections_offer_what_there_is(bag: "DagBag") -> None:
+    from include.voc_aggregation.classifier import FIELDS
+    from include.voc_aggregation.forms import ACTIONS
+
+    voices, themes = (bag.dags[name].params for name in ("correct_voices", "correct_themes"))
+    offered = [voices.get_param(field).schema["enum"][1:] for field in ("severity", "sentiment")]
+    assert [voices.get_param("kinds").schema["items"]["enum"], *offered] == [[*words] for words in FIELDS.values()]
+    assert themes.get_param("action").schema["enum"] == [*ACTIONS]
 
 
 @pytest.mark.parametrize("name", CYCLE)
