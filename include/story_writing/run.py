@@ -1,69 +1,124 @@
-"""Step 2: a story for each theme that asks for something, and its evidence kept fresh."""
+"""Step 2: a story for each theme that asks for something, its evidence kept fresh, its words a person's where one wrote them."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
 from include.ledger import trail
 from include.ledger.engine import reading, upsert
-from include.ledger.runs import Result, Run, finish, result_of
+from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import stories, story_themes
 from include.product import Product
-from include.story_writing.rules import LIVE, REWRITABLE, TICKET_TYPES, Row, Theme, new_story, renewed
-from include.story_writing.themes import themes_of
+from include.story_writing import history
+from include.story_writing.alike import nearest
+from include.story_writing.history import CURRENT, PHASE, PROPOSED, TEXT, Revision, words_of
+from include.story_writing.prediction import predicted
+from include.story_writing.rules import (
+    REWRITABLE,
+    TICKET_TYPES,
+    UNRELEASED,
+    Frame,
+    Renewed,
+    Row,
+    Theme,
+    assessed,
+    new_story,
+    renewed,
+    story_id,
+    together,
+)
+from include.story_writing.themes import evidence_of, reliefs, themes_of
 
+Themes = Mapping[str, Theme]
+Rows = Mapping[str, Row]
 Ties = set[tuple[str, str]]  # (theme, story)
 
 
 def write(engine: Engine, product: Product, run: Run) -> Result:
     """Write the stories of a product's themes.
 
-    Returns `created`, `reopened`, `changed`, `dropped` (story ids), `refreshed` (a count), and `publish`: the product where
-    there is something to plan anew (see `rules.renewed`).
+    Returns `created`, `reopened`, `changed`, `dropped`, `proposed` (other words for a story that a person wrote), `drafts` (story
+    ids; what must be mended stands in their `quality`), `refreshed` (a count), and `publish`: the product where there is
+    something to plan anew (see `rules.renewed`).
     """
     if known := result_of(engine, run):
         return known
-    with reading(engine) as connection:
-        themes = {theme.id: theme for theme in themes_of(connection, product, run)}
-    return finish(engine, run, lambda connection: _written(connection, product, run, themes))
+    with lease(engine, f"stories:{product.name}", f"{run.phase} {run.run_id}"):
+        with reading(engine) as connection:
+            themes = {theme.id: theme for theme in themes_of(connection, product, run)}
+        return finish(engine, run, lambda connection: _written(connection, product, run, themes))
 
 
-def _written(connection: Connection, product: Product, run: Run, themes: dict[str, Theme]) -> Result:
+def _written(connection: Connection, product: Product, run: Run, themes: Themes) -> Result:
     # Stories are read inside of the writing transaction: a scope decided meanwhile must not be undone.
-    known, ties = _stories(connection, product)
-    followed, doubled = _after_merges(known, ties, themes)
-    answers = dict(sorted(ties | followed))
-    words = (product.title, product.outcome.exposure, run.at)
-    created = {theme.id: new_story(theme, product.name, *words) for theme in themes.values()
-               if theme.status in LIVE and theme.kind != "praise" and theme.id not in answers}
-    dropped = [known[story] | {"status": "dropped", "updated_at": run.at} for story in sorted(doubled)]
-    fresh = [(known[story], *renewed(known[story], themes[theme], *words)) for theme, story in answers.items()
-             if theme in themes and themes[theme].status != "merged" and story not in doubled]
-    changed = [row for before, row, _ in fresh if row != before]
-    upsert(connection, stories, [*created.values(), *changed, *dropped])
-    upsert(connection, story_themes, [
-        {"story_id": story, "theme_id": theme}
-        for theme, story in [*sorted(followed - ties), *((theme, row["id"]) for theme, row in created.items())]])
+    known, before = stories_of(connection, product.name)
+    ties, doubled = _after_merges(known, before, themes)
+    ties |= _new_ties(known, ties, themes)
+    frame = frame_of(connection, product, run)
+    needs = needs_of(connection, product, run, known, ties, themes)
+    created = {story: new_story(story, need, frame) for story, need in needs.items() if story not in known}
+    fresh = {story: renewed(known[story], need, frame) for story, need in needs.items() if story in known}
+    dropped = {story: known[story] | {"status": "dropped", "updated_at": run.at} for story in doubled}
+    rows = assessed(known | {story: new.row for story, new in fresh.items()} | created | dropped)
+    changed = [row for story, row in rows.items() if story in known and row != known[story]]
+    upsert(connection, stories, [*created.values(), *changed])
+    upsert(connection, story_themes, [{"story_id": story, "theme_id": theme} for theme, story in sorted(ties - before)])
+    proposed = _keep_words(connection, run, known, rows, fresh, ties)
     trail.record(connection, run, [_ticket(run, row) for row in created.values()])
-    material = sorted(row["id"] for _, row, is_material in fresh if is_material)
-    return {"created": sorted(row["id"] for row in created.values()), "changed": material, "dropped": sorted(doubled),
-            "reopened": sorted(row["id"] for before, row, is_material in fresh if is_material and row["status"] == "reopened"
-                               and row["revision"] > before["revision"]),
-            "refreshed": len(changed), "publish": [product.name] if created or material or dropped else []}
+    material = sorted(story for story, new in fresh.items() if new.material or _turned(known[story], rows[story]))
+    return {"created": sorted(created), "changed": material, "dropped": sorted(doubled),
+            "reopened": sorted(story for story, new in fresh.items() if new.reopened), "proposed": proposed,
+            "drafts": sorted(story for story, row in rows.items() if row["status"] == "draft"),
+            "refreshed": len(changed), "publish": [product.name] if created or material or doubled else []}
 
 
-def _stories(connection: Connection, product: Product) -> tuple[dict[str, Row], Ties]:
+def stories_of(connection: Connection, product: str) -> tuple[dict[str, Row], Ties]:
     """The product's stories by id, and which theme each answers."""
     known = {row["id"]: dict(row) for row in connection.execute(
-        select(stories).where(stories.c.product == product.name)).mappings()}
+        select(stories).where(stories.c.product == product)).mappings()}
     ties = connection.execute(select(story_themes.c.theme_id, story_themes.c.story_id)
-                              .join(stories, stories.c.id == story_themes.c.story_id).where(stories.c.product == product.name))
+                              .join(stories, stories.c.id == story_themes.c.story_id).where(stories.c.product == product))
     return known, {(theme, story) for theme, story in ties}
 
 
-def _after_merges(known: dict[str, Row], ties: Ties, themes: dict[str, Theme]) -> tuple[Ties, set[str]]:
-    """What merges of themes mean for stories: ties (theme, story) that follow a theme into the one that took it in, and
-    stories that are doubled because that theme has a story of its own and nobody has committed to them yet."""
+def frame_of(connection: Connection, product: Product, run: Run) -> Frame:
+    """What all stories of this run have in common; for each kind of story, the relief that is predicted."""
+    seen = reliefs(connection, product)
+    relief = {kind: asdict(predicted(kind, seen.get(kind, ()))) for kind in TICKET_TYPES}
+    return Frame(product.name, product.title, product.outcome.exposure, run.at, relief)
+
+
+def needs_of(connection: Connection, product: Product, run: Run, known: Rows, ties: Ties, themes: Themes) -> dict[str, Theme]:
+    """What each story answers: its themes together, without those that were merged into others."""
+    answered: defaultdict[str, list[Theme]] = defaultdict(list)
+    for theme, story in sorted(ties):
+        if theme in themes and themes[theme].status != "merged":
+            answered[story].append(themes[theme])
+    return {story: together(several, known[story]["metric"].get("theme") if story in known else None,
+                            evidence_of(connection, product, run, several) if len(several) > 1 else None)
+            for story, several in answered.items()}
+
+
+def _new_ties(known: Rows, ties: Ties, themes: Themes) -> Ties:
+    """Which story answers each theme that has none: one that answers the same trouble in another language, or a new one."""
+    answered = {theme for theme, _ in ties}
+    homes = [(story, themes[theme].language, themes[theme].direction) for theme, story in sorted(ties)
+             if theme in themes and known[story]["status"] in UNRELEASED and not known[story]["part_of"]]
+    new: Ties = set()
+    asking = [theme for theme in themes.values() if theme.asks and theme.id not in answered]
+    for theme in sorted(asking, key=lambda theme: (-theme.evidence.voices, theme.id)):
+        story = nearest(theme.language, theme.direction, homes) or story_id(theme.id)
+        homes.append((story, theme.language, theme.direction))
+        new.add((theme.id, story))
+    return new
+
+
+def _after_merges(known: Rows, ties: Ties, themes: Themes) -> tuple[Ties, set[str]]:
+    """What merges of themes mean for stories: all ties (theme, story), with those that follow a theme into the one that took it
+    in, and stories that are doubled because that theme has a story of its own and nobody has committed to them yet."""
     taken = {theme for theme, _ in ties}
     followed: Ties = set()
     doubled: set[str] = set()
@@ -71,20 +126,57 @@ def _after_merges(known: dict[str, Row], ties: Ties, themes: dict[str, Theme]) -
         into = _merged_into(theme, themes)
         if into == theme:
             continue
-        if into not in taken:
+        if into not in taken or known[story]["edited_by"]:
             followed.add((into, story))
             taken.add(into)
         elif (into, story) not in ties and known[story]["status"] in REWRITABLE:
             doubled.add(story)
-    return followed, doubled
+    return {tie for tie in ties | followed if tie[1] not in doubled}, doubled
 
 
-def _merged_into(theme: str, themes: dict[str, Theme]) -> str:
+def _merged_into(theme: str, themes: Themes) -> str:
     seen = {theme}
     while theme in themes and (into := themes[theme].merged_into) and into not in seen:
         theme = into
         seen.add(theme)
     return theme
+
+
+def _turned(before: Row, after: Row) -> bool:
+    return bool((before["status"] == "draft") != (after["status"] == "draft"))
+
+
+def _keep_words(connection: Connection, run: Run, known: Rows, rows: Rows, fresh: Mapping[str, Renewed], ties: Ties) -> list[str]:
+    """Keep the history of words: new stories, other words, and proposals that were not made before. Returns the stories with a
+    new proposal."""
+    answers: defaultdict[str, list[str]] = defaultdict(list)
+    for theme, story in ties:
+        answers[story].append(theme)
+    new = [Revision(story, 1, CURRENT, words_of(row, answers[story]), "a new theme", PHASE)
+           for story, row in rows.items() if story not in known]
+    new += [Revision(story, rows[story]["revision"], CURRENT, words_of(rows[story], answers[story]), item.why or "", PHASE)
+            for story, item in fresh.items() if rows[story]["revision"] != known[story]["revision"]]
+    proposals = _proposals(connection, run, rows, fresh, answers)
+    of_old = [one.story for one in [*new, *proposals] if one.story in known]
+    history.keep_unkept(connection, [(known[story], words_of(known[story], answers[story])) for story in of_old])
+    history.keep(connection, run, [*new, *proposals])
+    return [one.story for one in proposals]
+
+
+def _proposals(connection: Connection, run: Run, rows: Rows, fresh: Mapping[str, Renewed],
+               answers: Mapping[str, list[str]]) -> list[Revision]:
+    last, offered = history.last_numbers(connection, run.product), history.offered(connection, run.product)
+    found = []
+    for story, item in sorted(fresh.items()):
+        if item.proposal is None:
+            continue
+        text = {name: item.proposal[name] for name in TEXT}
+        known = [rows[story], *(one.words for one in offered.get(story, ()))]
+        if not any(all(words[name] == text[name] for name in ("title", "want")) for words in known):
+            number = max(last.get(story, 0), rows[story]["revision"]) + 1
+            words = words_of(rows[story], answers[story]) | text
+            found.append(Revision(story, number, PROPOSED, words, item.why or "", PHASE))
+    return found
 
 
 def _ticket(run: Run, story: Row) -> dict[str, Any]:

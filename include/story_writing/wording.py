@@ -6,7 +6,7 @@ line, so that nothing in it reads as Gherkin. No voice is copied into a story: i
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gherkin.errors import ParserError
 from gherkin.parser import Parser
@@ -128,10 +128,33 @@ def text_of(name: str, kind: str, language: str, product: str, exposure: str, ba
 def gherkin_problem(text: str) -> str | None:
     """Why the official Gherkin parser refuses `text`, or None. A feature without a scenario is refused too."""
     try:
-        feature = Parser().parse(text).get("feature")
+        return None if scenarios_of(Parser().parse(text).get("feature")) else "no scenario"
     except ParserError as error:
         return str(error)
-    return None if feature and feature["children"] else "no scenario"
+
+
+def feature_of(text: str) -> Any:
+    """The feature that `text` describes, as the official parser reads it (a plain dict); None where it is no Gherkin."""
+    try:
+        return Parser().parse(text).get("feature")
+    except ParserError:
+        return None
+
+
+def scenarios_of(feature: Any) -> list[Any]:
+    """The scenarios of a feature as `feature_of` returns it, those within rules too."""
+    children = list(feature["children"]) if feature else []
+    children += [inner for child in children if "rule" in child for inner in child["rule"]["children"]]
+    return [child["scenario"] for child in children if "scenario" in child]
+
+
+def sentence(language: str, role: str, want: str, reason: str) -> str:
+    """A story as one sentence, as people tell it."""
+    if language == "ko":
+        because = f"{reason} " if reason else ""
+        return f"{role}{particle(role, '은/는')} {because}{want} 바란다."
+    because = f", so that {reason}" if reason else ""
+    return f"As {'an' if role[:1].lower() in 'aeiou' else 'a'} {role}, I want {want}{because}."
 
 
 def _filled(part: str, name: str, product: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, update
@@ -36,7 +37,7 @@ def set_story(engine: Engine, story: str, **values: object) -> None:
         connection.execute(update(stories).where(stories.c.id == story).values(**values))
 
 
-def only(engine: Engine) -> dict[str, object]:
+def only(engine: Engine) -> dict[str, Any]:
     (story,) = rows.get(engine, stories)
     return story
 
@@ -76,21 +77,24 @@ def test_the_metric_has_its_baseline(ledger: Engine) -> None:
     rows.traffic(ledger, NOW - timedelta(minutes=10), 10, requests=100)
     write(ledger, rows.product(), RUN)
     story = only(ledger)
-    assert story["metric"] == {"name": "complaints per 1,000 requests", "theme": "t", "baseline": 2.0, "direction": "down"}
+    assert story["metric"] == {
+        "name": "complaints per 1,000 requests", "theme": "t", "themes": ["t"], "baseline": 2.0, "direction": "down"}
     assert "per 1,000 requests are fewer than 2\n" in story["acceptance"]
 
 
 def test_the_metric_by_days(ledger: Engine) -> None:
     rows.theme(ledger, "t", [NOW - timedelta(days=5), NOW - timedelta(days=1), NOW])
     write(ledger, rows.product(outcome={"exposure": "days"}), RUN)
-    assert only(ledger)["metric"] == {"name": "complaints per day", "theme": "t", "baseline": 0.6, "direction": "down"}
+    assert only(ledger)["metric"] == {
+        "name": "complaints per day", "theme": "t", "themes": ["t"], "baseline": 0.6, "direction": "down"}
 
 
 def test_nothing_new_publishes_nothing(ledger: Engine) -> None:
     rows.theme(ledger, "t", DAYS)
     write(ledger, rows.product(), RUN)
     before = only(ledger)
-    assert again(ledger, 2) == {"created": [], "reopened": [], "changed": [], "dropped": [], "refreshed": 0, "publish": []}
+    assert again(ledger, 2) == {"created": [], "reopened": [], "changed": [], "dropped": [], "proposed": [], "drafts": [],
+                                "refreshed": 0, "publish": []}
     assert only(ledger) == before
 
 
