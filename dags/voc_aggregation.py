@@ -1,7 +1,8 @@
 """### 1. Voice of the customer
 Hears what customers wrote since last time (every night, and within seconds what the intake endpoint received), checks it
 at the border, redacts it, understands it (English and Korean) and groups it into themes that keep their ids. Publishes
-`voice/themes` when something changed.
+`voice/themes` when something changed. One task does it all; only where a file has a great deal of news, tasks hear slices of it
+side by side before the last one groups them.
 """
 
 from typing import Any
@@ -20,6 +21,7 @@ from include.cycle import (
     connection,
     ledger,
     publish,
+    publish_later,
     this_product,
     this_run,
     wakes_on,
@@ -29,13 +31,30 @@ from include.cycle import (
 @dag(schedule=wakes_on(STARTED | RECEIVED | SIGNALS | SUPPORT), doc_md=__doc__, **PHASE)
 def voc_aggregation() -> None:
     @task(outlets=[THEMES])
-    def aggregate(*, outlet_events: Any = None) -> None:
+    def aggregate(*, task: Any = None, outlet_events: Any = None) -> list[str]:
+        from include.voc_aggregation.run import aggregate, cut
+
+        if slices := cut(ledger(), this_product(), this_run(), artifacts(), connection):
+            publish_later(task)
+            return slices
+        publish(outlet_events[THEMES],
+                aggregate(ledger(), this_product(), this_run(), artifacts(), author_key(), connection)["publish"])
+        return []
+
+    @task(map_index_template="{{ task.op_kwargs['name'] }}")
+    def hear(name: str) -> None:
+        from include.voc_aggregation.run import hear
+
+        hear(ledger(), this_product(), this_run(), name, artifacts(), author_key(), connection)
+
+    @task(outlets=[THEMES])
+    def group(*, outlet_events: Any = None) -> None:
         from include.voc_aggregation.run import aggregate
 
         publish(outlet_events[THEMES],
                 aggregate(ledger(), this_product(), this_run(), artifacts(), author_key(), connection)["publish"])
 
-    aggregate()
+    hear.expand(name=aggregate()) >> group()
 
 
 voc_aggregation()

@@ -37,6 +37,17 @@ class Artifacts:
         fs, target = fsspec.core.url_to_fs(self._path(name))
         return bool(fs.exists(target))
 
+    def listed(self, name: str) -> list[str]:
+        """What lies under the folder `name`, by name; nothing where there is no such folder."""
+        fs, target = fsspec.core.url_to_fs(self._path(name))
+        return sorted(PurePosixPath(path).name for path in fs.ls(target, detail=False)) if fs.exists(target) else []
+
+    def remove(self, name: str) -> None:
+        """Remove the file or folder `name`, where there is one."""
+        fs, target = fsspec.core.url_to_fs(self._path(name))
+        if fs.exists(target):
+            fs.rm(target, recursive=True)
+
     def keep(self, content: bytes, suffix: str = "") -> tuple[str, str]:
         """Store `content` under its own digest; returns (name, 'sha256:<hex>'). Storing it again changes nothing."""
         digest = hashlib.sha256(content).hexdigest()

@@ -6,7 +6,7 @@ that comes again writes the same, and a row copied to another author can't be re
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,13 +27,14 @@ _NO = frozenset({"0", "false", "f", "no", "n", "off", "withdrawn", "아니오", 
 
 @dataclass(frozen=True)
 class Word:
-    """What an author said at a time about being reached: `agreed`, or not. `author` is the keyed hash."""
+    """What an author said at a time about being reached: `agreed`, or not; `voice` is where. `author` is the keyed hash."""
 
     author: str
     handle: str
     agreed: bool
     at: datetime
     source: str
+    voice: str = ""
 
 
 def key_of(connections: Connections) -> bytes:
@@ -67,6 +68,16 @@ def decrypted(text: str, key: bytes, product: str, author: str) -> str:
         return _cipher(key).decrypt(base64.urlsafe_b64decode(text), _bound(product, author)).decode()
     except InvalidTag as error:
         raise InputError("a contact can't be read: the connection 'contact_key' holds another key") from error
+
+
+def closed(word: Word, key: bytes, product: str) -> Word:
+    """`word` with its handle encrypted, as it may be kept."""
+    return replace(word, handle=encrypted(word.handle, key, product, word.author))
+
+
+def opened(word: Word, key: bytes, product: str) -> Word:
+    """`word` as it was before it was `closed`."""
+    return replace(word, handle=decrypted(word.handle, key, product, word.author))
 
 
 def _cipher(key: bytes) -> AESSIV:

@@ -4,6 +4,7 @@ import logging
 import os
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,6 +55,13 @@ class Contract:
         expectations = [{"type": item.expectation_type, "reason": item.meta["reason"], "arguments": _arguments(item),
                          "unexpected": self._unexpected[item.meta["reason"]]} for item in self._suite.expectations]
         return {"rows": self._rows, "expectations": expectations}
+
+
+def added(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The evidence of parts of a source as one."""
+    expectations = [each[0] | {"unexpected": sum(item["unexpected"] for item in each)}
+                    for each in zip(*(part["expectations"] for part in parts), strict=True)]
+    return {"rows": sum(part["rows"] for part in parts), "expectations": expectations}
 
 
 def _arguments(expectation: Any) -> dict[str, Any]:

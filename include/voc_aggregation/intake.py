@@ -1,9 +1,9 @@
 """One source is listened to: its rows become voices, duplicates or quarantined rows, and the counts add up."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,17 +16,19 @@ from sqlalchemy import Engine
 from include.connection import Connections
 from include.errors import InputError
 from include.ledger.runs import Run
-from include.parts.channels import AnySource, Channel
+from include.parts.channels import AnySource, Channel, FileSource
 from include.privacy import contacts
 from include.product import Product
 from include.redaction import author_hash, excerpt
 from include.voc_aggregation import quarantine, store
 from include.voc_aggregation.classifier import Classifier
-from include.voc_aggregation.contract import Contract
+from include.voc_aggregation.contract import Contract, added
 from include.voc_aggregation.hearing import Columns, Hearing, Understood, pieces, understood
 from include.voc_aggregation.mapping import mapped, voice_id
 from include.voc_aggregation.second import Pipeline
+from include.voc_aggregation.slices import Part, Planned, Slices, mapping_of, table
 from include.voc_aggregation.sources import opened
+from include.voc_aggregation.sources.files import FileChannel, Slice, unmarked
 from include.voc_aggregation.sources.inbox import InboxChannel, InboxSource
 from include.voc_aggregation.sources.source import Chunk, Source
 from include.voc_aggregation.spool import Spool
@@ -46,6 +48,14 @@ class Intake:
     error: str | None = None
     cursor: dict[str, Any] | None = None
     evidence: dict[str, Any] | None = None
+    malformed: bool = False  # rows could not be told apart
+
+    def add(self, counts: dict[str, Any], known: int) -> None:
+        """Add what a slice came to, of whose voices `known` turned out to be duplicates."""
+        self.read += counts["read"]
+        self.stored += counts["stored"] - known
+        self.duplicates += counts["duplicates"] + known
+        self.quarantined += counts["quarantined"]
 
     def counts(self) -> dict[str, Any]:
         """The counts and the error, as a result or an `intakes` row wants them."""
@@ -72,6 +82,13 @@ class Heard:
         """Take in voices of customers."""
         self.take(understood(rows, self.classifier))
 
+    def part(self, intake: Intake, product: str) -> Part:
+        """All of it as what one slice came to."""
+        set_aside = [row for block in self.quarantine.batches() for row in block]
+        consents = [contacts.closed(word, self.contact_key, product) for word in self.consents]
+        voices = table(self.voices.batches(), self.features)
+        return Part(intake.counts(), intake.evidence, intake.malformed, set_aside, consents, voices)
+
     def take(self, found: Understood) -> None:
         """Take in voices of customers that are understood already."""
         self.voices.extend(found.rows, len(found.ids))
@@ -82,13 +99,19 @@ class Heard:
         self.features.append(found.features)
 
 
+def progress(rows: int, seconds: float, share: float | None) -> str:
+    """What a task log says: rows done, how fast, and where the size is known (`share` of it, 0 to 1) how much is left."""
+    said = f"{rows:,} rows read, {rows / max(seconds, 1e-9):,.0f} a second"
+    return f"{said}, {share:.0%} done, about {seconds * (1 - share) / share:,.0f} s to go" if share else said
+
+
 class Listener:
     """Listens to the sources of one product in one run."""
 
     def __init__(self, engine: Engine, product: Product, run: Run, author_key: bytes, heard: Heard,
-                 connections: Connections, pipeline: Pipeline[Columns, Understood]) -> None:
+                 connections: Connections, pipeline: Pipeline[Columns, Understood], slices: Slices | None = None) -> None:
         self._engine, self._product, self._run, self._key, self._heard = engine, product, run, author_key, heard
-        self._connections, self._pipeline = connections, pipeline
+        self._connections, self._pipeline, self._slices = connections, pipeline, slices
         self._stored: set[str] = set()
         self.replayed: list[str] = []
 
@@ -97,24 +120,69 @@ class Listener:
 
         The cursor goes with what the product file says of the source: where that changes, it is read from its beginning.
         """
-        intake = Intake(source.name)
-        mapping = hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:16]
-        known = store.cursor(self._engine, self._product.name, source.name) or {}
-        try:
-            if source.columns.contact:
-                self._heard.contact_key = contacts.key_of(self._connections)
+        intake, mapping = Intake(source.name), mapping_of(source)
+        planned = self._slices.plan.get(source.name) if self._slices else None
+        with self._noted(intake, source):
+            self._find_key(source)
             ids, corrected, rows = quarantine.corrected(self._engine, self._product.name, source)
             for _ in self._taken(rows, corrected, intake, None):
                 self.replayed += ids
-            news = self._opened(source).news(known if known.get("mapping") == mapping else None)
-            for chunk in self._taken(news, source, intake, self._key_of(source)):
-                if chunk.cursor is not None:
-                    intake.cursor = chunk.cursor | {"mapping": mapping}
+            if self._slices and planned and planned.mapping == mapping:
+                self._merge(self._slices, planned, intake)
+            else:
+                known = store.cursor(self._engine, self._product.name, source.name) or {}
+                news = self._opened(source).news(known if known.get("mapping") == mapping else None)
+                for chunk in self._taken(news, source, intake, self._key_of(source)):
+                    if chunk.cursor is not None:
+                        intake.cursor = chunk.cursor | {"mapping": mapping}
+        return intake
+
+    def listen_to(self, source: FileSource, wanted: Slice) -> Intake:
+        """Hear one slice of a file."""
+        intake = Intake(source.name)
+        with self._noted(intake, source):
+            self._find_key(source)
+            for _ in self._taken(FileChannel(source, self._connections).slice(wanted), source, intake, self._key):
+                pass
+        return intake
+
+    @contextmanager
+    def _noted(self, intake: Intake, source: Channel) -> Iterator[None]:
+        try:
+            yield
         except InputError as error:
             intake.error = excerpt(str(error))
             log.warning("%s: source %s failed: %s", self._product.name, source.name, intake.error)
         log.info("%s: source %s: %s", self._product.name, source.name, intake.counts())
-        return intake
+
+    def _find_key(self, source: Channel) -> None:
+        if source.columns.contact:
+            self._heard.contact_key = contacts.key_of(self._connections)
+
+    def _merge(self, slices: Slices, planned: Planned, intake: Intake) -> None:
+        """Take in what was heard of a file's slices, in their order; what another brought before is a duplicate.
+
+        Raises InputError where a slice could not be read: what stands before it counts.
+        """
+        evidence: list[dict[str, Any]] = []
+        for name in planned.slices:
+            part = slices.read(name)
+            ids = part.voices["id"].to_pylist() if len(part.voices) else []
+            known = store.known(self._engine, ids) | self._stored.intersection(ids)
+            for found in part.understood(known):
+                self._heard.take(found)
+            self._stored.update(ids)
+            self._heard.consents += [contacts.opened(word, self._heard.contact_key, self._product.name)
+                                     for word in part.consents if word.voice not in known]
+            self._heard.quarantine.add(part.quarantine)
+            intake.add(part.counts, len(known))
+            intake.malformed |= part.malformed
+            evidence += [part.evidence] if part.evidence else []
+            intake.evidence = added(evidence) if evidence else intake.evidence
+            if error := part.counts["error"]:
+                raise InputError(error)
+            log.info("%s: source %s: %s taken in, %s rows", self._product.name, intake.source, name, f"{intake.read:,}")
+        intake.cursor = (unmarked(planned.cursor) if intake.malformed else planned.cursor) | {"mapping": planned.mapping}
 
     def _opened(self, source: AnySource | InboxSource) -> Source:
         if isinstance(source, InboxSource):
@@ -136,7 +204,7 @@ class Listener:
                 continue
             voices = mapped(chunk.frame, source, self._product.name, self._run.at)
             known = store.known(self._engine, voices["id"].tolist())
-            new = [not text or not (voice in known or voice in self._stored)  # what has no text can't be told apart by it
+            new = [not text or voice not in known  # what has no text can't be told apart by it
                    for voice, text in zip(voices["id"], voices["text"], strict=True)]
             rest = voices[np.asarray(new, dtype=bool)].reset_index(drop=True)
             reasons: dict[int, str] = {}
@@ -144,6 +212,7 @@ class Listener:
                 contract = contract or Contract(source.rating_scale, self._run.at)
                 reasons = contract.broken(rest)
             good = rest.drop(index=list(reasons)).drop_duplicates("id")
+            good = good[~good["id"].isin(self._stored)]
             self._stored.update(good["id"])
             if source.columns.contact:
                 self._heard.consents += self._consents(good, source)
@@ -154,15 +223,16 @@ class Listener:
             intake.stored += len(good)
             intake.quarantined += len(chunk.bad) + len(reasons)
             intake.duplicates += len(voices) - len(good) - len(reasons)
-            log.info("%s: source %s: %s rows read, %s a second", self._product.name, source.name, f"{intake.read:,}",
-                     f"{intake.read / (time.monotonic() - began):,.0f}")
+            intake.malformed |= chunk.malformed
+            log.info("%s: source %s: %s", self._product.name, source.name,
+                     progress(intake.read, time.monotonic() - began, chunk.share))
             intake.evidence = contract.evidence() if contract else intake.evidence
             yield chunk
 
     def _consents(self, rows: pd.DataFrame, source: Channel) -> list[contacts.Word]:
-        said = zip(*(rows[name].tolist() for name in ("author", "contact", "consent", "written_at")), strict=True)
-        return [contacts.Word(author_hash(author, self._key_of(source)), contact or "", agrees, at.to_pydatetime(), source.name)
-                for author, contact, consent, at in said
+        said = zip(*(rows[name].tolist() for name in ("id", "author", "contact", "consent", "written_at")), strict=True)
+        return [contacts.Word(author_hash(author, self._key_of(source)), contact or "", agrees, at.to_pydatetime(), source.name,
+                              voice) for voice, author, contact, consent, at in said
                 if author and (agrees := contacts.agreed(consent)) is not None and (contact or not agrees)]
 
     def _set_aside(self, chunk: Chunk, rest: pd.DataFrame, reasons: dict[int, str], source: Channel, key: bytes | None) -> None:

@@ -25,6 +25,7 @@ from include.voc_aggregation.intake import Heard, Intake, Listener
 from include.voc_aggregation.quarantine import replayed
 from include.voc_aggregation.second import Pipeline
 from include.voc_aggregation.sources.inbox import InboxSource
+from include.voc_aggregation.slices import Slices
 from include.voc_aggregation.spool import Spool
 from include.voc_aggregation.themes import Theme
 
@@ -33,10 +34,42 @@ _AGAIN = 5  # old voices without a theme that get another chance, for each new o
 
 
 def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
+def cut(engine: Engine, product: Product, run: Run, artifacts: Artifacts, connections: Connections = no_connections) -> list[str]:
+    """The names of the slices to `hear` before `aggregate`, where there are files with so much news; none where it does all."""
+    if result_of(engine, run) is not None:
+        return []
+    names = Slices(artifacts, run).cut(engine, product, connections)
+    if names:
+        log.info("%s: %s slices to hear: %s", run.product, len(names), ", ".join(names))
+    return names
+
+
+def hear(engine: Engine, product: Product, run: Run, name: str, artifacts: Artifacts, author_key: bytes,
+         connections: Connections = no_connections) -> Result:
+    """Hear the slice `name` and leave what it came to in the artifact store, once; returns its counts.
+
+    A slice that can't be read says so in its `error`, which becomes its source's.
+    """
+    slices = Slices(artifacts, run)
+    if result_of(engine, run) is not None:  # all is stored
+        return {}
+    if slices.there(name):
+        return slices.read(name).counts
+    source, wanted = slices.named(product, name)
+    with Spool() as voices, Spool() as rows:
+        classifier, _ = models.learnt(engine, run, artifacts, models.running(engine, product.name, artifacts))
+        heard = Heard(voices, rows, classifier)
+        with Pipeline[Columns, Understood](heard.take, second=False) as pipeline:  # the workers are several already
+            intake = Listener(engine, product, run, author_key, heard, connections, pipeline).listen_to(source, wanted)
+            pipeline.drain()
+        slices.write(name, heard.part(intake, product.name))
+    return intake.counts()
+
+
               connections: Connections = no_connections) -> Result:
     """Listen to all sources of `product`, store what is new, and group it into themes.
 
-    `connections` gives the connections that the sources name.
+    `connections` gives the connections that the sources name. What was `cut` must have been heard before.
 
     Returns `publish` (the product, where voices were stored), `sources` (name to read, stored, duplicates, quarantined and
     error), `voices`, `themes` (how many there are, were created, grew),
@@ -49,6 +82,7 @@ def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
         with lease(engine, f"voices:{product.name}", run.run_id):
             result = _aggregate(engine, product, run, artifacts, author_key, connections)
     errors = [source["error"] for source in result["sources"].values() if source["error"]]
+    Slices(artifacts, run).clear()
     if errors and len(errors) == len(product.voices.sources) and not result["voices"]:
         raise InputError("no source could be heard:\n" + "\n".join(errors))
     return result
@@ -60,7 +94,7 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
         classifier, learnt = models.learnt(engine, run, artifacts, models.running(engine, product.name, artifacts))
         heard = Heard(voices, rows, classifier)
         with Pipeline[Columns, Understood](heard.take) as pipeline:
-            listener = Listener(engine, product, run, author_key, heard, connections, pipeline)
+            listener = Listener(engine, product, run, author_key, heard, connections, pipeline, Slices(artifacts, run))
             found = [listener.listen(source) for source in product.voices.sources]
             if inbox.take(engine, product.name, run.run_id):
                 found.append(listener.listen(InboxSource()))

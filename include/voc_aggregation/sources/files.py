@@ -7,8 +7,11 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple, TextIO
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +25,7 @@ from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, c
 from include.voc_aggregation.sources.storage import FsspecFile, LocalFile, S3File, Stored
 
 MAX_LINE = 1_000_000  # characters; no customer writes more, and a broken export must not fill the memory
+MOST_SLICES = 500  # Airflow maps a task over at most 1,024 values
 _MARKED = 1 << 16  # bytes at a file's beginning and end by which it is known again
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
@@ -33,10 +37,25 @@ class _Line(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Where a text file was read up to: so many bytes, and lines in them."""
+    """Where to read on: how far into the file (for Parquet 0), and how many lines (or rows) come before that."""
 
     end: int
     lines: int
+
+
+class Slice(NamedTuple):
+    """Some rows of a file, one after the other; `start` is None at the file's beginning."""
+
+    start: Start | None
+    rows: int
+
+
+class _News(NamedTuple):
+    """What changed in a file: where to read on, up to which line, and what to remember once it is stored."""
+
+    start: Start | None
+    lines: int
+    cursor: Cursor
 
 
 class FileChannel:
@@ -52,27 +71,51 @@ class FileChannel:
     def news(self, cursor: Cursor | None) -> Iterator[Chunk]:
         """See `Source`."""
         known = cursor or {}
+        if (found := self._changed(known)) is None:
+            return
+        state = found.cursor
+        if found.start or state["sha256"] != known.get("sha256"):
+            whole = True
+            for chunk in chunks(self._source, self._file, found.start):
+                whole &= not chunk.malformed
+                yield chunk
+            yield Chunk(frame([], self._source.columns.names()), cursor=state if whole else unmarked(state))
+
+    def cut(self, cursor: Cursor | None, rows: int) -> tuple[list[Slice], Cursor]:
+        """What is new since `cursor` in slices of at most `rows` rows, and the cursor for when all of them are stored.
+
+        No slices where one would do, or nothing is new. Rows are where the reader finds them, so that slices hold the same rows
+        as the whole, whatever quotes are open. Raises InputError as `news` does.
+        """
+        known = cursor or {}
+        found = self._changed(known)
+        if found is None or found.cursor.get("sha256", "") == known.get("sha256"):
+            return [], {}
+        lines = found.lines - (found.start.lines if found.start else 0)
+        if self._source.format != "parquet" and lines <= rows:
+            return [], {}
+        slices = cuts(self._source, self._file, found.start, max(rows, lines // MOST_SLICES))
+        return (slices, found.cursor) if len(slices) > 1 else ([], {})
+
+    def slice(self, wanted: Slice) -> Iterator[Chunk]:
+        """The rows of one slice, as `news` yields them."""
+        yield from chunks(self._source, self._file, wanted.start, wanted.rows)
+
+    def _changed(self, known: Cursor) -> _News | None:
         try:
             state = self._file.state()
             if state.items() <= known.items():
-                return
+                return None
             size = int(state["size"])
             start = self._start(known, size)
-            state |= self._read_up_to(start, size)
+            lines, found = self._read_up_to(start, size)
+            return _News(start, lines, state | found)
         except FileNotFoundError as error:
             if self._source.missing_ok:
-                return
+                return None
             raise InputError(f"{self._file}: no such file") from error
         except OSError as error:
             raise InputError(f"{self._file}: cannot be read: {error.strerror or error}") from error
-        if start or state["sha256"] != known.get("sha256"):
-            whole = True
-            for chunk in chunks(self._source, self._file, start):
-                whole &= not any(bad.reason.startswith("malformed") for bad in chunk.bad)
-                yield chunk
-            if not whole:  # what is appended may close a quote that is open
-                state.pop("mark", None)
-            yield Chunk(frame([], self._source.columns.names()), cursor=state)
 
     def _start(self, known: Cursor, size: int) -> Start | None:
         """Where to go on reading, None for the beginning."""
@@ -80,8 +123,9 @@ class FileChannel:
             return None
         return Start(mark["end"], mark["lines"])
 
-    def _read_up_to(self, start: Start | None, size: int) -> Cursor:
-        """What to remember of the file: its digest where it is read whole, and a mark where it can be read on from here."""
+    def _read_up_to(self, start: Start | None, size: int) -> tuple[int, Cursor]:
+        """The file's lines, and what to remember of it: its digest where it is read whole, and a mark where it can be read on
+        from here."""
         digest, lines, last = hashlib.sha256(), start.lines if start else 0, b""
         with self._file.open() as file:
             file.seek(left := start.end if start else 0)
@@ -93,7 +137,7 @@ class FileChannel:
         in_bytes = self._source.format != "parquet" and not self._source.encoding.lower().startswith(("utf-16", "utf-32"))
         if in_bytes and last == b"\n":
             found["mark"] = {"end": size, "lines": lines, "sha256": self._mark(size)}
-        return found
+        return lines, found
 
     def _mark(self, end: int) -> str:
         with self._file.open() as file:
@@ -109,31 +153,69 @@ def stored(source: FileSource, connections: Connections) -> Stored:
     return FsspecFile(source.path) if "://" in source.path else LocalFile(home() / source.path)
 
 
-def chunks(source: FileSource, file: Stored, start: Start | None = None) -> Iterator[Chunk]:
-    """The rows of `source`, in the file's order from `start` on, at most CHUNK_ROWS at a time.
+def unmarked(state: Cursor) -> Cursor:
+    """What to remember of a file with a quote that was never closed: what is appended may close it, so it is read whole."""
+    return {name: value for name, value in state.items() if name != "mark"}
+
+
+def chunks(source: FileSource, file: Stored, start: Start | None = None, rows: int | None = None) -> Iterator[Chunk]:
+    """The rows of `source`, in the file's order from `start` on, at most CHUNK_ROWS at a time; `rows` of them, or all.
 
     Raises InputError where the file as a whole can't be read: missing, not of its format, a column missing, a wrong encoding.
     """
+    with _named(source, file):
+        yield from _parquet(source, file, start, rows) if source.format == "parquet" else _text(source, file, start, rows)
+
+
+def cuts(source: FileSource, file: Stored, start: Start | None, rows: int) -> list[Slice]:
+    """Where `chunks` from `start` on can be cut into slices of at least `rows` rows. Raises InputError as it does."""
+    with _named(source, file):
+        return list(_row_cuts(file, rows) if source.format == "parquet" else _text_cuts(source, file, start, rows))
+
+
+@contextmanager
+def _named(source: FileSource, file: Stored) -> Iterator[None]:
     try:
-        if source.format == "parquet":
-            yield from _parquet(source, file)
-        else:
-            yield from _text(source, file, start)
+        yield
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"{file}: cannot be read as {source.format}: {reason}") from error
 
 
-def _text(source: FileSource, path: Stored, start: Start | None) -> Iterator[Chunk]:
+def _text(source: FileSource, path: Stored, start: Start | None, count: int | None) -> Iterator[Chunk]:
     with _opened(source, path) as file:
-        lines = _Lines(file, source.encoding)
-        rows = _json_rows(lines, start) if source.format == "jsonl" else _delimited_rows(lines, source, path, start)
-        first = start is None
+        first, done, size = start is None and count is None, 0, int(path.state()["size"])
+        rows = islice(_rows(_Lines(file, source.encoding), source, path, start), count)
         for chunk in chunked(rows, source.columns.names()):
             if first:
                 _check_first(chunk, source, path)
-            first = False
-            yield chunk
+            first, done = False, done + len(chunk.frame) + len(chunk.bad)
+            yield replace(chunk, share=done / count if count else file.buffer.tell() / max(size, 1))
+
+
+def _rows(lines: "_Lines", source: FileSource, path: Stored, start: Start | None) -> Iterator[Row]:
+    return _json_rows(lines, start) if source.format == "jsonl" else _delimited_rows(lines, source, path, start)
+
+
+def _text_cuts(source: FileSource, path: Stored, start: Start | None, most: int) -> Iterator[Slice]:
+    """Slices end where the reader has nothing left to read again, so each reads as it would within the whole."""
+    with _opened(source, path) as file:
+        lines = _Lines(file, source.encoding)
+        rows = _rows(lines, source, path, start)
+        if start is None:
+            for chunk in islice(chunked(islice(rows, base.CHUNK_ROWS), source.columns.names()), 1):
+                _check_first(chunk, source, path)
+            file.seek(0)
+            lines = _Lines(file, source.encoding)
+            rows = _rows(lines, source, path, start)
+        count = 0
+        for _ in rows:
+            count += 1
+            if count >= most and (place := lines.place()):
+                yield Slice(start, count)
+                start, count = place, 0
+        if count:
+            yield Slice(start, count)
 
 
 @contextmanager
@@ -180,6 +262,10 @@ class _Lines:
 
     def push_back(self, lines: list[_Line]) -> None:
         self._back.extend(reversed(lines))
+
+    def place(self) -> Start | None:
+        """Where the next line stands, None where lines were pushed back."""
+        return None if self._back else Start(self._file.tell(), self._number)
 
     def go_to(self, start: Start | None) -> None:
         """Go on at `start`, where there is one."""
@@ -268,15 +354,34 @@ def _json_rows(lines: _Lines, start: Start | None) -> Iterator[Row]:
         yield BadRow(place, reason, line.text) if reason else (place, value or {})
 
 
-def _parquet(source: FileSource, path: Stored) -> Iterator[Chunk]:
+def _parquet(source: FileSource, path: Stored, start: Start | None, count: int | None) -> Iterator[Chunk]:
     names = source.columns.names()
     with path.open() as raw, pq.ParquetFile(raw) as file:
         there = file.schema_arrow.names
         if missing := [name for name in names if name not in there]:
             raise InputError(f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(there)[:300]}")
-        start = 1
-        for batch in file.iter_batches(base.CHUNK_ROWS, columns=names):
+        first = start.lines if start else 0
+        last = file.metadata.num_rows if count is None else first + count
+        groups, row = _groups(file, first, last)
+        for batch in file.iter_batches(base.CHUNK_ROWS, row_groups=groups, columns=names):
+            if row >= last:
+                return
             rows = pd.DataFrame({name: pd.Series(batch[name].to_pylist(), dtype=object) for name in names})
-            rows.insert(0, "place", [f"row {number}" for number in range(start, start + len(rows))])
-            start += len(rows)
-            yield Chunk(rows)
+            rows.insert(0, "place", [f"row {number}" for number in range(row + 1, row + 1 + len(rows))])
+            done = min(row + len(rows), last) - first
+            yield Chunk(rows[max(0, first - row): last - row].reset_index(drop=True), share=done / (last - first))
+            row += len(rows)
+
+
+def _groups(file: pq.ParquetFile, first: int, last: int) -> tuple[list[int], int]:
+    """The row groups with the rows from `first` up to `last`, and the first of their rows; all counted from 0."""
+    ends = np.cumsum([0, *(file.metadata.row_group(number).num_rows for number in range(file.num_row_groups))])
+    groups = [number for number in range(file.num_row_groups) if ends[number] < last and ends[number + 1] > first]
+    return groups, int(ends[groups[0]]) if groups else 0
+
+
+def _row_cuts(path: Stored, most: int) -> Iterator[Slice]:
+    with path.open() as raw, pq.ParquetFile(raw) as file:
+        count = file.metadata.num_rows
+    for first in range(0, count, most):
+        yield Slice(Start(0, first), min(most, count - first))

@@ -27,12 +27,18 @@ class Chunk:
     """Some rows of a source: `frame` has the source's own columns and `place`; `bad` are the rows that have no columns.
 
     `cursor` is what the source wants to be told next time, once this chunk and all before it are stored; None where it must
-    read them again.
+    read them again. `share` is how much of what is being read is read with this chunk, 0 to 1, where that is known.
     """
 
     frame: pd.DataFrame
     bad: list[BadRow] = field(default_factory=list)
     cursor: Cursor | None = None
+    share: float | None = None
+
+    @property
+    def malformed(self) -> bool:
+        """Whether rows could not be told apart here."""
+        return any(bad.reason.startswith("malformed") for bad in self.bad)
 
 
 Row = tuple[str, dict[str, Any]] | BadRow
