@@ -37,9 +37,9 @@ class Reply:
 class Server:
     """Answers with what `answer(asked)` returns; `asked` are all requests so far."""
 
-    def __init__(self, answer: Callable[[Asked], Reply]) -> None:
+    def __init__(self, answer: Callable[[Asked], Reply], port: int = 0) -> None:
         self.answer, self.asked = answer, list[Asked]()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 

@@ -89,7 +89,10 @@ class Rest:
         answer = self._client.get(url, {})
         if answer.url.path != url.path:
             raise InputError(f"stories.tracker: {self._site.project!r} has moved to {shown(answer.url)}: write its new name")
-        self._check(answer)
+        try:
+            self._check(answer)
+        except RefusedError as error:  # of the project, not of one issue
+            raise InputError(str(error)) from error
         return answer
 
     def _check(self, answer: Answer) -> None:
