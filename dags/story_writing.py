@@ -1,16 +1,19 @@
 """### 2. User stories
 Writes a story for each theme that needs one: role, want, reason, acceptance criteria in Gherkin, the voices behind it and the
 metric that it should move. Publishes `backlog/stories` when a story is new or its evidence changed.
+
+Where the product names an issue tracker, its issues mirror the stories; what people do there is followed. A tracker that is
+down delays nothing else: the stories are published before, and the mirror goes on with the next run.
 """
 
 from typing import Any
 
 from airflow.sdk import dag, task
 
-from include.cycle import PHASE, STORIES, THEMES, ledger, publish, this_product, this_run, wakes_on
+from include.cycle import DEPLOYED, PHASE, STARTED, STORIES, THEMES, connection, ledger, publish, this_product, this_run, wakes_on
 
 
-@dag(schedule=wakes_on(THEMES), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(THEMES | STARTED | DEPLOYED), doc_md=__doc__, **PHASE)
 def story_writing() -> None:
     @task(outlets=[STORIES])
     def write(*, outlet_events: Any = None) -> None:
@@ -18,7 +21,13 @@ def story_writing() -> None:
 
         publish(outlet_events[STORIES], write(ledger(), this_product(), this_run())["publish"])
 
-    write()
+    @task(outlets=[STORIES], trigger_rule="none_failed")  # also where there was nothing new to write
+    def mirror(*, outlet_events: Any = None) -> None:
+        from include.story_writing.trackers.run import mirror
+
+        publish(outlet_events[STORIES], mirror(ledger(), this_product(), this_run(), connection)["publish"])
+
+    write() >> mirror()
 
 
 story_writing()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # the functions below import these: a DAG file is read often,
 # asset                                     published by                       wakes
 STARTED = Asset("cycle/started")          # nightly_cycle                      voc_aggregation, compliance_checks,
 #                                                                              monitoring_rollups, outcome_review,
-#                                                                              customer_support
+#                                                                              customer_support, story_writing
 RECEIVED = Asset("voice/received")        # the intake endpoint (plugins);     voc_aggregation, customer_support
 #                                           correct_voices
 DUE = Asset("support/due")                # support_clock                      customer_support
@@ -44,7 +44,8 @@ SCOPE = Asset("backlog/scope")            # scope_planning                     b
 CANDIDATE = Asset("release/candidate")    # build_and_test                     compliance_checks, user_testing, deployment
 COMPLIANT = Asset("release/compliant")    # compliance_checks                  deployment
 ACCEPTED = Asset("release/accepted")      # user_testing                       deployment
-DEPLOYED = Asset("release/deployed")      # deployment                         monitoring_rollups, dependency_management
+DEPLOYED = Asset("release/deployed")      # deployment                         monitoring_rollups, dependency_management,
+#                                                                              story_writing
 SUPPORT = Asset("support/signals")        # customer_support                   voc_aggregation
 SIGNALS = Asset("operations/signals")     # monitoring_rollups; deployment     voc_aggregation
 #                                           that was rolled back

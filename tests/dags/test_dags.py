@@ -23,7 +23,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "correct_themes": (set(), {"voice/themes"}),
     "customer_support": ({"cycle/started", "voice/received", "support/due"}, {"support/signals"}),
     "voc_aggregation": ({"cycle/started", "voice/received", "operations/signals", "support/signals"}, {"voice/themes"}),
-    "story_writing": ({"voice/themes"}, {"backlog/stories"}),
+    "story_writing": ({"voice/themes", "cycle/started", "release/deployed"}, {"backlog/stories"}),
     "dependency_management": ({"backlog/stories", "release/deployed"}, {"backlog/dependencies"}),
     "scope_planning": ({"backlog/dependencies"}, {"backlog/scope"}),
     "build_and_test": ({"backlog/scope", "release/requested"}, {"release/candidate"}),
