@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from include.markup import plain
 from include.parts.channels import Host
 from include.parts.part import Name, Part
 
@@ -18,6 +19,9 @@ GATHERED: dict[str, tuple[Literal["higher", "lower"], tuple[float, float] | None
 }
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 FactName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+NONE_OF_THESE = "None of these"  # the option beside the candidates
 
 
 class FactSource(Part):
@@ -112,6 +116,8 @@ class Need(Part):
                             ("candidates", [item.name.casefold() for item in self.candidates])):
             if twice := sorted(name for name, count in Counter(names).items() if count > 1):
                 raise ValueError(f"{what}: named twice: {', '.join(twice)}")
+        if wrong := [item.name for item in self.candidates if plain(item.name) != item.name or item.name == NONE_OF_THESE]:
+            raise ValueError(f"candidates: {wrong[0]!r} is no plain name")
         if not any(criterion.weight for criterion in self.criteria):
             raise ValueError("criteria: the weights sum up to zero: nothing can be ranked by them")
         return self

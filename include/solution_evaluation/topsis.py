@@ -64,10 +64,10 @@ def rank(values: Sequence[Sequence[float | None]], criteria: Sequence[Criterion]
     """
     weights, scaled = weights_of(criteria), scale(values, criteria)
     low, high = (closeness(part, scaled, weights).round(DIGITS) for part in (scaled.pessimistic, scaled.optimistic))
-    keys = [(-a, -b) for a, b in zip(low, high, strict=True)]
+    keys = [(-float(a), -float(b)) for a, b in zip(low, high, strict=True)]
     return [Standing(float(low[i]), float(high[i]), 1 + sum(key < keys[i] for key in keys),
-                     1 + sum(low[k] > high[i] for k in range(len(keys))),
-                     1 + sum(high[k] > low[i] for k in range(len(keys)) if k != i)) for i in range(len(keys))]
+                     1 + int((low > high[i]).sum()),
+                     1 + int((np.delete(high, i) > low[i]).sum())) for i in range(len(keys))]
 
 
 def winner(values: Sequence[Sequence[float | None]], criteria: Sequence[Criterion]) -> int:
