@@ -31,7 +31,8 @@ if TYPE_CHECKING:  # the functions below import these: a DAG file is read often,
 # asset                                     published by                       wakes
 STARTED = Asset("cycle/started")          # nightly_cycle                      voc_aggregation, compliance_checks,
 #                                                                              monitoring_rollups, outcome_review,
-#                                                                              customer_support, story_writing
+#                                                                              customer_support, story_writing,
+#                                                                              solution_evaluation
 RECEIVED = Asset("voice/received")        # the intake endpoint (plugins);     voc_aggregation, customer_support
 #                                           correct_voices
 DUE = Asset("support/due")                # support_clock                      customer_support
@@ -40,7 +41,8 @@ THEMES = Asset("voice/themes")            # voc_aggregation; correct_voices,   s
 #                                           correct_themes
 STORIES = Asset("backlog/stories")        # story_writing                      dependency_management
 DEPENDENCIES = Asset("backlog/dependencies")  # dependency_management      scope_planning
-SCOPE = Asset("backlog/scope")            # scope_planning                     build_and_test
+SCOPE = Asset("backlog/scope")            # scope_planning                     build_and_test, solution_evaluation
+DECISIONS = Asset("backlog/decisions")    # solution_evaluation                nobody: build and test needn't wait
 CANDIDATE = Asset("release/candidate")    # build_and_test                     compliance_checks, user_testing, deployment
 COMPLIANT = Asset("release/compliant")    # compliance_checks                  deployment
 ACCEPTED = Asset("release/accepted")      # user_testing                       deployment
@@ -48,7 +50,8 @@ DEPLOYED = Asset("release/deployed")      # deployment                         m
 #                                                                              story_writing
 SUPPORT = Asset("support/signals")        # customer_support                   voc_aggregation
 SIGNALS = Asset("operations/signals")     # monitoring_rollups; deployment     voc_aggregation
-#                                           that was rolled back
+#                                           that was rolled back;
+#                                           solution_evaluation
 
 # Wrong input stays wrong, so it fails at once and says what and where. All else (a lock, a network, a killed process) may
 # pass: three tries, the delay from Airflow's own setting [core] default_task_retry_delay.

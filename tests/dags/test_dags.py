@@ -26,6 +26,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "story_writing": ({"voice/themes", "cycle/started", "release/deployed"}, {"backlog/stories"}),
     "dependency_management": ({"backlog/stories", "release/deployed"}, {"backlog/dependencies"}),
     "scope_planning": ({"backlog/dependencies"}, {"backlog/scope"}),
+    "solution_evaluation": ({"backlog/scope", "cycle/started"}, {"backlog/decisions", "operations/signals"}),
     "build_and_test": ({"backlog/scope", "release/requested"}, {"release/candidate"}),
     "compliance_checks": ({"release/candidate", "cycle/started"}, {"release/compliant"}),
     "user_testing": ({"release/candidate"}, {"release/accepted"}),
