@@ -116,9 +116,9 @@ contacts = Table("contacts", metadata, _key("product"), _key("author"), _key("ch
 erasures = Table("erasures", metadata, _key("id"), _word("product"), _word("kind"), _word("asked_by"), _at("at"), _json("rows"),
                  Index(None, "product", "at"))
 # What people say a voice is (`field`: kind, severity, sentiment; several kinds as `bug|feature`); `text` where it is about no
-# voice of the ledger, redacted.
+# voice of the ledger, redacted, by `author` (a keyed hash), where that is known.
 labels = Table("labels", metadata, _key("voice_id"), _key("field"), _word("product"), _word("label"), _text("text", True),
-               _word("who"), _at("at"), Index(None, "product", "field"))
+               _word("who"), _at("at"), _word("author", True), Index(None, "product", "field"))
 # What was learnt from labels. `status`: promoted, superseded, rolled_back, rejected. `scores`: macro F1 held out, and what ran.
 models = Table("models", metadata, _key("product"), _key("field"), Column("version", Integer, primary_key=True), _word("status"),
                _count("trained_on"), _count("held_out"), _json("scores"), _text("artifact"), _word("digest"), _at("at"),

@@ -127,6 +127,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['story_id'], ['stories.id'], name=op.f('fk_tracker_issues_story_id')),
     sa.PrimaryKeyConstraint('story_id', 'tracker', name=op.f('pk_tracker_issues'))
     )
+    with op.batch_alter_table('labels', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('author', sa.String(length=255), nullable=True))
+
     with op.batch_alter_table('scope_items', schema=None) as batch_op:
         batch_op.add_column(sa.Column('iteration', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('change', sa.Text(), nullable=True))
@@ -193,6 +196,9 @@ def downgrade() -> None:
     with op.batch_alter_table('scope_items', schema=None) as batch_op:
         batch_op.drop_column('change')
         batch_op.drop_column('iteration')
+
+    with op.batch_alter_table('labels', schema=None) as batch_op:
+        batch_op.drop_column('author')
 
     op.drop_table('tracker_issues')
     op.drop_table('story_revisions')
