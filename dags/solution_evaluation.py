@@ -28,8 +28,8 @@ from include.cycle import (
 
 @dag(schedule=wakes_on(SCOPE | STARTED), doc_md=__doc__, **PHASE)
 def solution_evaluation() -> None:
-    @task(multiple_outputs=True)
-    def evaluate(*, triggering_asset_events: Any = None) -> dict[str, Any]:
+    @task
+    def evaluate(*, triggering_asset_events: Any = None) -> Any:
         if not (product := this_product()).solutions.needs:
             raise AirflowSkipException("no need is named: the turn ends here")
         from include.product import home
@@ -39,11 +39,13 @@ def solution_evaluation() -> None:
                           by_hand=not triggering_asset_events)
         if not (result["questions"] or result["publish"]):
             raise AirflowSkipException("nothing to decide: the turn ends here")
-        return result
+        return result["questions"]
 
     @task(outlets=[SIGNALS])
-    def signal(keys: Any, *, outlet_events: Any = None) -> None:
-        publish(outlet_events[SIGNALS], keys)
+    def signal(*, outlet_events: Any = None) -> None:
+        from include.ledger.runs import result_of
+
+        publish(outlet_events[SIGNALS], (result_of(ledger(), this_run()) or {}).get("publish", []))
 
     @task_group
     def decide(question: Any) -> None:
@@ -57,9 +59,9 @@ def solution_evaluation() -> None:
         choose = Choice(task_id="choose", question=question)
         record(question, choose.output)
 
-    found: Any = evaluate()
-    decide.expand(question=found["questions"])
-    signal(found["publish"])
+    questions: Any = evaluate()
+    decide.expand(question=questions)
+    questions >> signal()
 
 
 solution_evaluation()

@@ -48,7 +48,6 @@ def evaluate(engine: Engine, product: Product, run: Run, connections: Connection
     `publish` (the product, where there are any), `looked` (decided solutions that were looked at again) and `missing` (facts
     that could not be had). Raises InputError where a source's connection is missing or facts can't be compared.
     """
-    run = replace(run, phase="solution_evaluation.evaluate")
     if known := result_of(engine, run):
         return known
     with reading(engine) as connection:
