@@ -38,14 +38,14 @@ Counts = dict[str, int]
 _IN = 5_000
 # What an erased row bears from then on. Rows that count stay; the others are deleted.
 _BLANK: dict[Table, dict[str, Any]] = {
-    voices: {"text": "", "author": None, "external_id": None},
+    voices: {"text": "", "author": None, "external_id": None, "sketch": None},
     tickets: {"subject": "", "body": "", "answer": None, "csat_comment": None, "author": None},
     quarantine: {"row": "", "reason": "erased", "author": None, "corrected": None},
 }
 _DELETED = (inbox, contacts)
 # Searched for quotes: every text of the ledger that is not feedback itself. Events bear names of themes, but no quotes.
 _WRITTEN = [table for table in metadata.sorted_tables
-            if table not in {*_BLANK, *_DELETED} and table.name not in ("erasures", "cursors", "leases", "rollups", "labels")]
+            if table not in {*_BLANK, *_DELETED} and table.name not in ("erasures", "cursors", "leases", "rollups")]
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,11 @@ def erase(engine: Engine, product: str, author: str, key: bytes, by: str, at: da
     """
     person = author_hash(author, key)
     where = {table: table.c.author == person for table in (voices, tickets, quarantine, inbox, contacts)}
-    if len(author.strip()) > 1:  # rows that could not be read bear no author, but maybe the name
-        where[quarantine] = or_(where[quarantine], func.lower(quarantine.c.row).contains(author.strip().lower(), autoescape=True))
+    where[labels] = labels.c.author == person
+    if len(author.strip()) > 1:  # rows that could not be read bear no author, but maybe the name; so may labelled texts
+        named = author.strip().lower()
+        where[quarantine] = or_(where[quarantine], func.lower(quarantine.c.row).contains(named, autoescape=True))
+        where[labels] = or_(where[labels], func.lower(labels.c.text).contains(named, autoescape=True))
     wanted = _Erasure(product, "author", by, at, _id(product, person, at), where)
     with lease(engine, f"voices:{product}", f"erasure {wanted.id}"), writing(engine) as connection:
         return _erase(connection, wanted)
@@ -106,6 +109,10 @@ def _erase(connection: Connection, wanted: _Erasure) -> Counts:
         if before[table]:
             tombstone = blank | {"erased_at": wanted.at} | ({"erasure": wanted.id} if table is voices else {})
             connection.execute(update(table).where(*_condition(wanted, table)).values(tombstone))
+    if labels in wanted.where:  # the label stays, and what it is about is gone
+        gone = connection.execute(update(labels).values(text=None, author=None).where(
+            labels.c.product == wanted.product, labels.c.text.is_not(None), wanted.where[labels])).rowcount
+        counts |= {"labels": gone} if gone else {}
     for table in _DELETED:
         if gone := connection.execute(delete(table).where(table.c.product == wanted.product, wanted.where[table])).rowcount:
             counts[table.name] = gone

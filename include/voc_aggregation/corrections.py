@@ -168,7 +168,7 @@ def refresh(connection: Connection, theme: str) -> None:
     _set(connection, theme, size=size, **({"first_seen": first, "last_seen": last} if size else {}))
     near = connection.execute(
         select(voices.c.id, voices.c.language, theme_voices.c.similarity).join_from(theme_voices, voices)
-        .where(theme_voices.c.theme_id == theme, voices.c.erased_at.is_(None))
+        .where(theme_voices.c.theme_id == theme, voices.c.erased_at.is_(None), voices.c.duplicate_of.is_(None))
         .order_by(theme_voices.c.similarity.desc(), voices.c.id).limit(_QUOTABLE)).all()
     chosen = themes.quotes([(row.id, row.language, row.similarity) for row in near])
     of_theme = update(theme_voices).where(theme_voices.c.theme_id == theme)

@@ -25,6 +25,7 @@ BACKGROUND = 20  # voices about nothing in particular that are thought to be the
 _LOOKED_AT = 1200  # characters: what a long report is about stands at its beginning
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[가-힣]+")
 _PLACEHOLDER = re.compile(r"\[[a-z ]+\]")
+_LINKED = re.compile(r"https?://\S+|(?:\brt\s+)?@\w+")
 STOP = words(
     "a an the and or but if then than that this these those it its it's i i'm i've i'll i'd me my mine we us our ours you "
     "your yours he she him her his they them their is am are was were be been being do does did done have has had having "
@@ -90,9 +91,10 @@ _TOPICS = frozenset(concepts.TOPIC_FORMS.values())
 
 
 def columns(text: str) -> list[int]:
-    """The columns of a text, a repeated one as often as it stands there."""
+    """The columns of a text, a repeated one as often as it stands there; links and the names of accounts are none of it."""
     text = text[:_LOOKED_AT].lower()
     text = _PLACEHOLDER.sub(" ", text) if "[" in text else text
+    text = _LINKED.sub(" ", text) if "@" in text or "://" in text else text
     tokens = _TOKEN.findall(text)
     found: list[int] = []
     last, english = "", False

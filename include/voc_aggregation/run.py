@@ -18,22 +18,22 @@ from include.ledger.tables import intakes, quarantine, theme_events, theme_voice
 from include.ledger.tables import voices as voices_table
 from include.privacy import contacts, erasure
 from include.product import Product
-from include.voc_aggregation import features, models, operations, store, support, themes
-from include.voc_aggregation.grouping import Grouping, grouped, vectorized
+from include.voc_aggregation import copies, features, models, operations, store, support, themes
+from include.voc_aggregation.copies import Copies
+from include.voc_aggregation.grouping import AGAIN, Grouping, grouped, vectorized
 from include.voc_aggregation.hearing import Columns, Understood
 from include.voc_aggregation.intake import Heard, Intake, Listener
 from include.voc_aggregation.quarantine import replayed
 from include.voc_aggregation.second import Pipeline
-from include.voc_aggregation.sources.inbox import InboxSource
 from include.voc_aggregation.slices import Slices
+from include.voc_aggregation.sources.inbox import InboxSource
 from include.voc_aggregation.spool import Spool
 from include.voc_aggregation.themes import Theme
 
 log = logging.getLogger(__name__)
-_AGAIN = 5  # old voices without a theme that get another chance, for each new one: a night costs by its own size
+_FEW = 500  # recent voices that are looked at again even where there are hardly any new ones
 
 
-def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
 def cut(engine: Engine, product: Product, run: Run, artifacts: Artifacts, connections: Connections = no_connections) -> list[str]:
     """The names of the slices to `hear` before `aggregate`, where there are files with so much news; none where it does all."""
     if result_of(engine, run) is not None:
@@ -66,13 +66,15 @@ def hear(engine: Engine, product: Product, run: Run, name: str, artifacts: Artif
     return intake.counts()
 
 
+def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
               connections: Connections = no_connections) -> Result:
     """Listen to all sources of `product`, store what is new, and group it into themes.
 
     `connections` gives the connections that the sources name. What was `cut` must have been heard before.
 
     Returns `publish` (the product, where voices were stored), `sources` (name to read, stored, duplicates, quarantined and
-    error), `voices`, `themes` (how many there are, were created, grew),
+    error), `voices`, `copies` (those that say what another said), `themes` (how many there are, were created, grew),
+    `moved` (voices that went from one theme to another),
     `emerging` (themes that stand out since now, see `trends`), `erased` (rows by table that were too old to be kept),
     `models` (the version that told each field which the rules didn't), and `evidence` (artifact names of the contracts' results).
     Raises InputError when there are sources, all of them failed, and nothing new was heard.
@@ -81,8 +83,8 @@ def hear(engine: Engine, product: Product, run: Run, name: str, artifacts: Artif
     if result is None:
         with lease(engine, f"voices:{product.name}", run.run_id):
             result = _aggregate(engine, product, run, artifacts, author_key, connections)
-    errors = [source["error"] for source in result["sources"].values() if source["error"]]
     Slices(artifacts, run).clear()
+    errors = [source["error"] for source in result["sources"].values() if source["error"]]
     if errors and len(errors) == len(product.voices.sources) and not result["voices"]:
         raise InputError("no source could be heard:\n" + "\n".join(errors))
     return result
@@ -108,22 +110,23 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
         grouping = _group(engine, product, heard, known, weights)
         found.append(operations.listen(engine, run, heard.voices, known, grouping))
         _name(engine, grouping, heard)
+        same = copies.copies(engine, product.name, heard.ids, heard.times, heard.features)
         old_quotes = store.quoted(engine, sorted({grouping.grown[theme].living for theme in grouping.members}))
 
         def write(connection: Connection) -> Result:
-            _write_intakes(connection, run, found, heard)
+            _write_intakes(connection, run, found, heard, same)
             replayed(connection, listener.replayed, run.at)
             inbox.empty(connection, product.name, run.run_id)
             models.write(connection, learnt)
             emerging: list[str] = []
             if len(heard.voices):
-                _write_themes(connection, run, grouping, old_quotes)
+                _write_themes(connection, run, grouping, old_quotes, same)
                 emerging = store.write_figures(connection, run)
             erased = erasure.retain(connection, product, run.at)
             cursors = {intake.source: intake.cursor for intake in found if intake.cursor}
             learned = {"weights": store.remembered(weights)} if heard.ids else {}
             store.remember(connection, product.name, cursors | learned)
-            return _result(product, found, heard, known, grouping, evidence) | {"emerging": emerging, "erased": erased}
+            return _result(product, found, heard, known, grouping, same, evidence) | {"emerging": emerging, "erased": erased}
 
         return finish(engine, run, write)
 
@@ -134,11 +137,12 @@ def _group(engine: Engine, product: Product, heard: Heard, known: list[Theme], w
     for counts in heard.features:
         weights.learn(counts)
     new = vectorized(heard.ids, heard.kinds, heard.languages, heard.times, heard.features, weights)
-    rows = store.unthemed(engine, product.name, min(store.POOL, _AGAIN * len(heard.ids)))
+    rows = store.again(engine, product.name, min(store.POOL, max(_FEW, AGAIN * len(heard.ids))))
     old = vectorized([row["id"] for row in rows], [row["kind"] for row in rows], [row["language"] for row in rows],
                      [row["written_at"] for row in rows], [features.counts(row["text"] for row in rows)], weights)
     customers = [theme for theme in known if theme.group != themes.OPERATION]
-    return grouped(product.name, new, old, customers, product.voices.min_theme_size, store.POOL)
+    homes = {row["id"]: (row["theme_id"], row["similarity"]) for row in rows if row["theme_id"]}
+    return grouped(product.name, new, old, customers, product.voices.min_theme_size, store.POOL, homes)
 
 
 def _name(engine: Engine, grouping: Grouping, heard: Heard) -> None:
@@ -151,30 +155,32 @@ def _name(engine: Engine, grouping: Grouping, heard: Heard) -> None:
             theme.name = themes.name_from([texts[voice] for voice in grouping.central[theme.id]])
 
 
-def _write_intakes(connection: Connection, run: Run, found: list[Intake], heard: Heard) -> None:
+def _write_intakes(connection: Connection, run: Run, found: list[Intake], heard: Heard, same: Copies) -> None:
     upsert(connection, intakes, [{"run_id": run.run_id, "product": run.product, "source": intake.source, "at": run.at}
                                  | intake.counts() for intake in found])
     for batch in heard.quarantine.batches():
         upsert(connection, quarantine, batch, keep=True)
     for batch in heard.voices.batches():
-        upsert(connection, voices_table, batch, keep=True)
+        upsert(connection, voices_table, [row | same.columns(row["id"]) for row in batch], keep=True)
     contacts.heard(connection, run.product, heard.consents, heard.contact_key)
     trail.record(connection, run, [trail.event(run, "voice.heard", f"{run.product}/{intake.source}", intake.counts())
                                    for intake in found if intake.stored])
 
 
 def _write_themes(connection: Connection, run: Run, grouping: Grouping,
-                  old_quotes: dict[str, list[tuple[str, str, float]]]) -> None:
+                  old_quotes: dict[str, list[tuple[str, str, float]]], same: Copies) -> None:
     store.write_themes(connection, run, grouping.grown.values())
     joined: dict[str, list[tuple[str, str, float]]] = {}
     rows: list[dict[str, Any]] = []
     for theme, members in grouping.members.items():
         living = grouping.grown[theme].living
-        joined.setdefault(living, []).extend(members)
+        joined.setdefault(living, []).extend(one for one in members if one[0] not in same.of)
         store.grow(connection, living, len(members), grouping.grown[theme].last_seen)
         rows += [{"theme_id": living, "voice_id": voice, "similarity": near, "quote": False,
                   "home": theme if theme != living else None} for voice, _, near in members]
     upsert(connection, theme_voices, rows, keep=True)
+    for theme, ids in grouping.left.items():
+        store.leave(connection, theme, ids)
     for theme, members in joined.items():
         store.quote(connection, theme, old_quotes.get(theme, []), members)
     upsert(connection, theme_events, [
@@ -182,17 +188,24 @@ def _write_themes(connection: Connection, run: Run, grouping: Grouping,
          "detail": {"name": theme.name, "size": theme.size}} for theme in grouping.created])
     trail.record(connection, run, [trail.event(run, "theme.changed", theme.id, {
         "name": theme.name, "change": "created", "kind": theme.kind, "size": theme.size}) for theme in grouping.created])
+    upsert(connection, theme_events, [
+        {"theme_id": theme, "run_id": run.run_id, "kind": "split", "at": run.at,
+         "detail": {"from": old, "voices": len(grouping.members[theme]), "homes": {}, "by": run.phase}}
+        for theme, old in sorted(grouping.split.items())])
 
 
 def _result(product: Product, found: list[Intake], heard: Heard, known: list[Theme], grouping: Grouping,
-            evidence: dict[str, str]) -> Result:
+            same: Copies, evidence: dict[str, str]) -> Result:
     created = [theme.id for theme in grouping.created]
     return {
         "publish": [product.name] if len(heard.voices) else [],
         "sources": {intake.source: intake.counts() for intake in found},
         "voices": len(heard.voices),
+        "copies": len(same.of),
         "kinds": dict(sorted(Counter(heard.kinds).items())),
-        "themes": {"all": len(known) + len(created), "created": len(created), "grown": len(grouping.grown) - len(created)},
+        "themes": {"all": sum(theme.into is None for theme in known) + len(created), "created": len(created),
+                   "grown": len(grouping.members) - len(created)},
+        "moved": sum(map(len, grouping.left.values())),
         "new_themes": created[:20],
         "models": heard.classifier.versions,
         "evidence": evidence,
