@@ -16,6 +16,7 @@ from include.ledger.tables import events
 SPEC_VERSION = "0.6.0-draft"
 TYPES = {
     "ticket.created": "dev.cdevents.ticket.created.0.2.0",
+    "ticket.updated": "dev.cdevents.ticket.updated.0.2.0",
     "ticket.closed": "dev.cdevents.ticket.closed.0.2.0",
     "change.merged": "dev.cdevents.change.merged.0.3.0",
     "build.finished": "dev.cdevents.build.finished.0.3.0",

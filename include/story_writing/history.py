@@ -16,6 +16,8 @@ TEXT = ("title", "role", "want", "reason", "acceptance")
 CURRENT, SUPERSEDED, PROPOSED, REFUSED = "current", "superseded", "proposed", "refused"
 PHASE = "story_writing"
 
+Ties = set[tuple[str, str]]  # (theme, story)
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -54,6 +56,14 @@ def offered(connection: Connection, product: str) -> dict[str, list[Revision]]:
         found.setdefault(row.story_id, []).append(
             Revision(row.story_id, row.revision, row.status, row.words, row.why, row.who))
     return found
+
+
+def untied(connection: Connection, product: str, ties: Ties) -> Ties:
+    """Themes and stories that a person has parted: those that were tied in an earlier wording, and aren't in `ties`."""
+    found = connection.execute(select(story_revisions.c.story_id, story_revisions.c.words)
+                               .join(stories, stories.c.id == story_revisions.c.story_id)
+                               .where(stories.c.product == product, stories.c.edited_by.is_not(None)))
+    return {(theme, row.story_id) for row in found for theme in row.words["themes"]} - ties
 
 
 def open_proposal(connection: Connection, story: str) -> Revision | None:

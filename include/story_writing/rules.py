@@ -132,7 +132,7 @@ def renewed(story: Row, theme: Theme, frame: Frame) -> Renewed:
     told = story["evidence"]["told"]
     back = theme.status == "reopened" and (theme.reopenings > told["reopenings"] or story["status"] in ANSWERED[:2])
     reopened = back and story["status"] in ANSWERED
-    revived = story["status"] == "dropped" and not story["edited_by"] and theme.asks
+    revived = story["status"] == "dropped" and bool(told.get("merged")) and theme.asks
     open_ = reopened or revived or story["status"] in REWRITABLE
     renamed = open_ and (theme.name, theme.kind) != (told["name"], told["kind"])
     grown = open_ and theme.evidence.voices >= told["voices"] * (1 + MATERIAL_GROWTH)
@@ -149,6 +149,12 @@ def renewed(story: Row, theme: Theme, frame: Frame) -> Renewed:
         row |= {"metric": _metric(theme, frame)}
     proposal = words_for(theme, frame) if why and story["edited_by"] and not story["part_of"] else None
     return Renewed(row | {"updated_at": frame.at} if row != story else story, material, reopened, why, proposal)
+
+
+def doubled(story: Row, at: datetime) -> Row:
+    """`story`, dropped because its theme was merged into one that has a story of its own."""
+    evidence = story["evidence"]
+    return story | {"status": "dropped", "updated_at": at, "evidence": evidence | {"told": evidence["told"] | {"merged": True}}}
 
 
 def words_for(theme: Theme, frame: Frame) -> Row:

@@ -14,7 +14,7 @@ from include.ledger.tables import stories, story_themes
 from include.product import Product
 from include.story_writing import history
 from include.story_writing.alike import nearest
-from include.story_writing.history import CURRENT, PHASE, PROPOSED, TEXT, Revision, words_of
+from include.story_writing.history import CURRENT, PHASE, PROPOSED, TEXT, Revision, Ties, words_of
 from include.story_writing.prediction import predicted
 from include.story_writing.rules import (
     REWRITABLE,
@@ -25,6 +25,7 @@ from include.story_writing.rules import (
     Row,
     Theme,
     assessed,
+    doubled,
     new_story,
     renewed,
     story_id,
@@ -34,7 +35,6 @@ from include.story_writing.themes import evidence_of, reliefs, themes_of
 
 Themes = Mapping[str, Theme]
 Rows = Mapping[str, Row]
-Ties = set[tuple[str, str]]  # (theme, story)
 
 
 def write(engine: Engine, product: Product, run: Run) -> Result:
@@ -55,24 +55,24 @@ def write(engine: Engine, product: Product, run: Run) -> Result:
 def _written(connection: Connection, product: Product, run: Run, themes: Themes) -> Result:
     # Stories are read inside of the writing transaction: a scope decided meanwhile must not be undone.
     known, before = stories_of(connection, product.name)
-    ties, doubled = _after_merges(known, before, themes)
-    ties |= _new_ties(known, ties, themes)
+    ties, twice = _after_merges(known, before, themes)
+    ties |= _new_ties(known, ties, history.untied(connection, product.name, ties), themes)
     frame = frame_of(connection, product, run)
     needs = needs_of(connection, product, run, known, ties, themes)
     created = {story: new_story(story, need, frame) for story, need in needs.items() if story not in known}
     fresh = {story: renewed(known[story], need, frame) for story, need in needs.items() if story in known}
-    dropped = {story: known[story] | {"status": "dropped", "updated_at": run.at} for story in doubled}
+    dropped = {story: doubled(known[story], run.at) for story in twice}
     rows = assessed(known | {story: new.row for story, new in fresh.items()} | created | dropped)
-    changed = [row for story, row in rows.items() if story in known and row != known[story]]
-    upsert(connection, stories, [*created.values(), *changed])
+    changed = [row for story, row in rows.items() if row != known.get(story)]
+    upsert(connection, stories, changed)
     upsert(connection, story_themes, [{"story_id": story, "theme_id": theme} for theme, story in sorted(ties - before)])
     proposed = _keep_words(connection, run, known, rows, fresh, ties)
-    trail.record(connection, run, [_ticket(run, row) for row in created.values()])
+    trail.record(connection, run, [ticket(run, rows[story]) for story in created])
     material = sorted(story for story, new in fresh.items() if new.material or _turned(known[story], rows[story]))
-    return {"created": sorted(created), "changed": material, "dropped": sorted(doubled),
+    return {"created": sorted(created), "changed": material, "dropped": sorted(twice),
             "reopened": sorted(story for story, new in fresh.items() if new.reopened), "proposed": proposed,
             "drafts": sorted(story for story, row in rows.items() if row["status"] == "draft"),
-            "refreshed": len(changed), "publish": [product.name] if created or material or doubled else []}
+            "refreshed": len(changed) - len(created), "publish": [product.name] if created or material or twice else []}
 
 
 def stories_of(connection: Connection, product: str) -> tuple[dict[str, Row], Ties]:
@@ -102,15 +102,17 @@ def needs_of(connection: Connection, product: Product, run: Run, known: Rows, ti
             for story, several in answered.items()}
 
 
-def _new_ties(known: Rows, ties: Ties, themes: Themes) -> Ties:
-    """Which story answers each theme that has none: one that answers the same trouble in another language, or a new one."""
+def _new_ties(known: Rows, ties: Ties, untied: Ties, themes: Themes) -> Ties:
+    """Which story answers each theme that has none: one that answers the same trouble in another language (unless a person
+    has `untied` the two), or a new one."""
     answered = {theme for theme, _ in ties}
     homes = [(story, themes[theme].language, themes[theme].direction) for theme, story in sorted(ties)
              if theme in themes and known[story]["status"] in UNRELEASED and not known[story]["part_of"]]
     new: Ties = set()
     asking = [theme for theme in themes.values() if theme.asks and theme.id not in answered]
     for theme in sorted(asking, key=lambda theme: (-theme.evidence.voices, theme.id)):
-        story = nearest(theme.language, theme.direction, homes) or story_id(theme.id)
+        free = [home for home in homes if (theme.id, home[0]) not in untied]
+        story = nearest(theme.language, theme.direction, free) or story_id(theme.id)
         homes.append((story, theme.language, theme.direction))
         new.add((theme.id, story))
     return new
@@ -121,7 +123,7 @@ def _after_merges(known: Rows, ties: Ties, themes: Themes) -> tuple[Ties, set[st
     in, and stories that are doubled because that theme has a story of its own and nobody has committed to them yet."""
     taken = {theme for theme, _ in ties}
     followed: Ties = set()
-    doubled: set[str] = set()
+    twice: set[str] = set()
     for theme, story in sorted(ties):
         into = _merged_into(theme, themes)
         if into == theme:
@@ -130,8 +132,8 @@ def _after_merges(known: Rows, ties: Ties, themes: Themes) -> tuple[Ties, set[st
             followed.add((into, story))
             taken.add(into)
         elif (into, story) not in ties and known[story]["status"] in REWRITABLE:
-            doubled.add(story)
-    return {tie for tie in ties | followed if tie[1] not in doubled}, doubled
+            twice.add(story)
+    return {tie for tie in ties | followed if tie[1] not in twice}, twice
 
 
 def _merged_into(theme: str, themes: Themes) -> str:
@@ -179,7 +181,7 @@ def _proposals(connection: Connection, run: Run, rows: Rows, fresh: Mapping[str,
     return found
 
 
-def _ticket(run: Run, story: Row) -> dict[str, Any]:
+def ticket(run: Run, story: Row) -> dict[str, Any]:
     return trail.event(run, "ticket.created", story["id"], {
         "summary": story["title"], "ticketType": TICKET_TYPES.get(story["kind"], "bug"), "creator": run.phase,
         "uri": f"/closed-loop/{run.product}/stories/{story['id']}"})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.story_writing.rules import LIVE, Evidence, Frame, Theme, effort_days, new_story, renewed, story_id, together
+from include.story_writing.rules import LIVE, Evidence, Frame, Theme, doubled, effort_days, new_story, renewed, story_id, together
 from tests.conftest import NOW
 
 EVIDENCE = Evidence(10, 9, 8, 2.0, -0.2, 0.7, NOW.isoformat(), NOW.isoformat(), ["v1"])
@@ -18,7 +18,7 @@ COMMITTED = ["scoped", "released", "resolved"]
 
 
 def story(**fields: Any) -> dict[str, Any]:
-    return new_story("S-1", THEME, FRAME) | ({"edited_by": "kim"} if fields.get("status") == "dropped" else {}) | fields
+    return new_story("S-1", THEME, FRAME) | fields
 
 
 def grown(voices: int) -> Theme:
@@ -78,8 +78,12 @@ def test_a_part_gets_no_proposal_since_the_theme_speaks_of_the_whole() -> None:
 
 
 def test_a_story_dropped_with_its_theme_lives_again_with_it() -> None:
-    new = renewed(story(status="dropped", edited_by=None), THEME, FRAME)
+    dropped = doubled(story(), NOW)
+    assert dropped["status"] == "dropped"
+    assert renewed(dropped, replace(THEME, status="merged"), FRAME).row["status"] == "dropped"
+    new = renewed(dropped, THEME, FRAME)
     assert (new.row["status"], new.material) == ("ready", True)
+    assert not renewed(new.row, THEME, FRAME).material
 
 
 def test_the_prediction_stays_once_the_story_is_scoped() -> None:
