@@ -1,4 +1,6 @@
-"""Themes of banking77's queries, not told how many, beside TF-IDF and k-means that is told the true number."""
+"""Themes of banking77's queries, not told how many, heard in one night or in ten, beside TF-IDF and k-means that is told the true
+number and has them all at once.
+"""
 
 import csv
 import random
@@ -16,20 +18,35 @@ QUERIES = SHARED / "data" / "banking77" / "train.csv"
 NIGHTS = 10
 
 Labels = list[str]
+Found = list[str | None]
 
 
-def measure() -> dict[str, Any]:
-    """V-measure over all texts; the note has the adjusted Rand indices, and how ten nights agree with one."""
+def measure() -> list[dict[str, Any]]:
+    """V-measure and adjusted Rand index over all texts, for one night and for ten; what ten nights keep."""
     texts, intents = queries()
-    found = theme_labels([texts])
-    ours, nightly, peer = as_clusters(found), as_clusters(theme_labels(nights(texts))), k_means(texts, len(set(intents)))
-    note = "; ".join([
-        f"ARI {adjusted_rand_score(intents, ours):.3f}, peer {adjusted_rand_score(intents, peer):.3f}",
-        f"{len(set(ours) - {''})} themes; {found.count(None) / len(found):.1%} of the texts in none count as one cluster",
-        f"in {NIGHTS} nights: V {v_measure_score(intents, nightly):.3f}, ARI {adjusted_rand_score(intents, nightly):.3f}",
-        f"one night and {NIGHTS} agree: ARI {adjusted_rand_score(ours, nightly):.3f}"])
-    return row("themes", v_measure_score(intents, ours), "V-measure", "TF-IDF + k-means, true k", v_measure_score(intents, peer),
-               len(texts), note, more_is_better=True)
+    slices = nights(texts)
+    one, half, ten = theme_labels([texts]), theme_labels(slices[: NIGHTS // 2]), theme_labels(slices)
+    peer = k_means(texts, len(set(intents)))
+    stay = kept(half, ten)
+    told = {"": _told(one), f"_{NIGHTS}_nights": "; ".join([
+        _told(ten), f"agrees with one night: ARI {adjusted_rand_score(as_clusters(one), as_clusters(ten)):.3f}",
+        f"of night {NIGHTS // 2}'s themes {stay[0]:.1%} are there at the end, with {stay[1]:.1%} of their voices"])}
+    return [row(f"themes{nights_}{suffix}", score(intents, as_clusters(found)), unit, "TF-IDF + k-means, true k, one night",
+                score(intents, peer), len(texts), told[nights_], more_is_better=True)
+            for nights_, found in zip(told, (one, ten), strict=True)
+            for suffix, unit, score in (("", "V-measure", v_measure_score), ("_ari", "ARI", adjusted_rand_score))]
+
+
+def _told(found: Found) -> str:
+    return (f"{len(set(found) - {None})} themes; {found.count(None) / len(found):.1%} of the texts are in none and count as one "
+            "cluster")
+
+
+def kept(before: Found, after: Found) -> tuple[float, float]:
+    """Which share of the themes of `before` is there in `after` too, and which share of their voices is in them still."""
+    themes = set(before) - {None}
+    stay = [old == new for old, new in zip(before, after, strict=False) if old]
+    return len(themes & set(after)) / len(themes), sum(stay) / len(stay)
 
 
 def queries(limit: int | None = None) -> tuple[list[str], Labels]:
@@ -46,7 +63,7 @@ def nights(texts: list[str]) -> list[list[str]]:
     return [texts[start: start + size] for start in range(0, len(texts), size)]
 
 
-def as_clusters(labels: list[str | None]) -> Labels:
+def as_clusters(labels: Found) -> Labels:
     """Labels where all that have no theme are one cluster."""
     return [label or "" for label in labels]
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Engine, and_, case, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, delete, exists, func, select, update
 
 from include.ledger import trail
 from include.ledger.engine import reading, upsert
@@ -19,6 +19,7 @@ from include.voc_aggregation.trends import NONE, PARTS, figures
 
 IN = 10_000  # values in one IN: SQLite takes at most 32,766
 POOL = 20_000  # unthemed voices that get another chance
+PHASE = "voc_aggregation"  # splits bear it where a nightly run made them, and not a person
 _LOOKED_THROUGH = 5  # times as many of the newest voices are looked through for them
 
 
@@ -79,16 +80,38 @@ def _theme(row: dict[str, Any], into: str) -> Theme:
     return theme
 
 
-def unthemed(engine: Engine, product: str, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` customers' voices that belong to no theme yet (id, text, kind, language, written_at), newest first."""
+def again(engine: Engine, product: str, limit: int) -> list[dict[str, Any]]:
+    """Customers' voices to look at again, newest first: id, text, kind, language, written_at, theme_id, similarity.
+
+    Up to `limit` that belong to no theme yet, and those of the newest `limit` voices that do, without quotes. What a person
+    corrected is settled: the voices of those themes stay.
+    """
     newest = (select(voices.c.id, voices.c.text, voices.c.kind, voices.c.language, voices.c.written_at, voices.c.origin)
               .where(voices.c.product == product, voices.c.erased_at.is_(None))
-              .order_by(voices.c.written_at.desc(), voices.c.id).limit(_LOOKED_THROUGH * limit)
-              .subquery())
-    query = (select(newest).where(newest.c.origin == "customer", ~exists().where(theme_voices.c.voice_id == newest.c.id))
-             .order_by(newest.c.written_at.desc(), newest.c.id).limit(limit))
+              .order_by(voices.c.written_at.desc(), voices.c.id))
+    looked_at, recent = newest.limit(_LOOKED_THROUGH * limit).subquery(), newest.limit(limit).subquery()
+    unthemed = (select(looked_at).where(looked_at.c.origin == "customer",
+                                        ~exists().where(theme_voices.c.voice_id == looked_at.c.id))
+                .order_by(looked_at.c.written_at.desc(), looked_at.c.id).limit(limit))
+    themed = (select(recent, theme_voices.c.theme_id, theme_voices.c.similarity)
+              .join(theme_voices, theme_voices.c.voice_id == recent.c.id)
+              .where(recent.c.origin == "customer", ~theme_voices.c.quote, theme_voices.c.home.is_(None)))
     with reading(engine) as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+        settled = _corrected(connection, product)
+        rows: list[dict[str, Any]] = [dict(row) | {"theme_id": None} for row in connection.execute(unthemed).mappings()]
+        rows += [dict(row) for row in connection.execute(themed).mappings() if row["theme_id"] not in settled]
+    return sorted(rows, key=lambda row: (-row["written_at"].timestamp(), row["id"]))
+
+
+def _corrected(connection: Connection, product: str) -> set[str]:
+    """The themes that a person merged, split, or took that back."""
+    happened = connection.execute(select(theme_events).join(themes, themes.c.id == theme_events.c.theme_id).where(
+        themes.c.product == product, theme_events.c.kind.in_(("merged", "split", "undone"))))
+    found: set[str] = set()
+    for row in happened:
+        if row.detail["by"] != PHASE:
+            found |= {row.theme_id, row.detail.get("into", row.theme_id), row.detail.get("from", row.theme_id)}
+    return found
 
 
 def texts(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
@@ -139,6 +162,14 @@ def write_themes(connection: Connection, run: Run, changed: Iterable[Theme]) -> 
     for row in rows:
         moved = {name: row[name] for name in ("language", "kind", "first_seen", "last_seen", "state")}
         connection.execute(update(themes).where(themes.c.id == row["id"]).values(moved))
+
+
+def leave(connection: Connection, theme: str, ids: Sequence[str]) -> None:
+    """The voices `ids` are no longer in `theme`."""
+    for start in range(0, len(ids), IN):
+        connection.execute(delete(theme_voices).where(theme_voices.c.theme_id == theme,
+                                                      theme_voices.c.voice_id.in_(ids[start: start + IN])))
+    connection.execute(update(themes).where(themes.c.id == theme).values(size=themes.c.size - len(ids)))
 
 
 def grow(connection: Connection, theme: str, voices: int, last_seen: datetime) -> None:

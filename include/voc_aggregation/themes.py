@@ -37,8 +37,11 @@ class Near(NamedTuple):
 
 NEIGHBOURS = Near(0.35, 0.18)  # two voices that may be about the same
 FIRM = Near(0.35, 0.30)  # a voice and a theme that it joins at once
-PART = Near(0.50, 1.0)  # the centroid of voices and a theme that all of them join
-LOOSE = Near(0.20, 0.18)  # a voice and a theme that it joins where it begins no other
+PART = Near(0.70, 1.0)  # the centroid of voices and a theme that all of them join
+LOOSE = Near(0.17, 0.18)  # a voice and a theme that it joins where it begins no other
+NEAREST = Near(0.0, 0.0)  # whatever is nearest
+UNSETTLED = 0.35  # a voice that is less near to its theme may begin another
+NEARER = 0.05  # by so much another theme must be nearer for a voice to move there
 
 
 @dataclass
@@ -82,6 +85,12 @@ class Theme:
         mean[self.columns] += self.size * np.asarray(self.weights)
         self.size += vectors.shape[0]
         self.columns, self.weights = centroid(mean)
+
+    def leave(self, kind: str, language: str) -> None:
+        """Let a voice go. What the theme is about stays."""
+        self.kinds[kind] -= 1
+        self.languages[language] -= 1
+        self.size -= 1
 
 
 def group_of(kind: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from bench.themes import nights, queries
 from include.artifacts import Artifacts
 from include.errors import InputError
 from include.key import Key
@@ -146,6 +147,29 @@ def test_a_name_stays_until_it_is_taken_back(ledger: Engine, tmp_path: Path) -> 
     correct(corrections.undo, ledger, coupon)
     correct(corrections.undo, ledger, coupon)
     assert get(ledger, themes)[0]["name"] == first
+
+
+@pytest.mark.shared
+def test_the_books_are_kept_through_nights_and_corrections(ledger: Engine, tmp_path: Path) -> None:
+    slices = nights([text.replace('"', "") for text in queries(1000)[0]])
+    moved = 0
+    for texts in slices[:4]:
+        moved += hear(ledger, tmp_path, *texts)["moved"]
+        check(ledger)
+    assert moved
+    splits = get(ledger, theme_events, kind="split")
+    big = sorted(get(ledger, themes), key=lambda row: -row["size"])
+    troubles = [row["id"] for row in big if row["state"]["group"] == "trouble"][:4]
+    correct(corrections.merge, ledger, troubles[:2])
+    correct(corrections.split, ledger, troubles[2], words="card")
+    correct(corrections.undo, ledger, splits[0]["theme_id"])
+    check(ledger)
+    settled = {row["voice_id"]: row["theme_id"] for row in get(ledger, theme_voices) if row["theme_id"] in troubles[:3]}
+    for texts in slices[4:6]:
+        hear(ledger, tmp_path, *texts)
+        check(ledger)
+    assert settled.items() <= {row["voice_id"]: row["theme_id"] for row in get(ledger, theme_voices)}.items()
+    assert {row["id"] for row in big} <= {row["id"] for row in get(ledger, themes)}
 
 
 @pytest.mark.parametrize(("what", "arguments", "says"), [

@@ -58,6 +58,32 @@ def test_unthemed_voices_get_another_chance_with_new_ones() -> None:
     assert [theme.size for theme in second.created] == [4]
 
 
+def test_recent_voices_that_hardly_belong_begin_a_theme_of_their_own_with_new_ones() -> None:
+    weights = features.Weights()
+    first = grouping.grouped("shop", voices(COUPON + DELIVERY, weights), nothing(weights), [], 3, 100)
+    coupon = next(theme for theme in first.created if theme.size == len(COUPON))
+    old = voices(SEARCH[:2], weights, 50)
+    second = grouping.grouped("shop", voices(SEARCH[2:], weights, 60), old, first.created, 3, 100,
+                              dict.fromkeys(old.ids, (coupon.id, 0.2)))
+    (search,) = second.created
+    assert (search.size, coupon.size) == (4, len(COUPON) - 2)
+    assert second.left == {coupon.id: ["v00050", "v00051"]}
+    assert second.split == {}
+    third = grouping.grouped("shop", voices(["Search shows nothing"], weights, 70), old, [*first.created, search], 3, 100,
+                             {voice: (search.id, near) for voice, _, near in second.members[search.id] if voice in old.ids})
+    assert third.left == {}
+
+
+def test_a_recent_voice_moves_to_a_theme_that_is_nearer() -> None:
+    weights = features.Weights()
+    known = grouping.grouped("shop", voices(COUPON + DELIVERY, weights), nothing(weights), [], 3, 100).created
+    coupon, delivery = sorted(known, key=lambda theme: -theme.size)
+    old = voices(["the parcel arrived very late", "The coupon isn't applied"], weights, 50)
+    found = grouping.grouped("shop", nothing(weights), old, known, 3, 100, dict.fromkeys(old.ids, (coupon.id, 0.4)))
+    assert found.left == {coupon.id: ["v00050"]}
+    assert [voice for voice, _, _ in found.members[delivery.id]] == ["v00050"]
+
+
 def test_voices_beyond_the_pool_join_the_themes_that_the_newest_made() -> None:
     weights = features.Weights()
     new = voices(["The coupon isn't applied at checkout, again"] * 30, weights)
