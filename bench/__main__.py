@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "duplicates", "understanding", "support")
+NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "duplicates", "understanding", "support",
+         "judge")
 RESULTS = Path(".bench/results.json")
 
 

@@ -3,8 +3,8 @@
 A safe test for two Bernoulli streams (Turner, Ly, Grünwald, "Generic E-variables for exact sequential k-sample tests that allow
 for optional stopping", 2024): the requests between two looks are a block, whose e-value is its likelihood under two rates
 that were guessed beforehand over its likelihood under their mean weighted by requests. Its expectation is at most 1 whatever
-rate both share. Products over blocks and averages over guesses keep that, so the chance that the product ever reaches 1 / alpha is at
-most alpha (Ville's inequality).
+rate both share. Products over blocks and averages over guesses keep that, so the chance that the product ever reaches
+1 / alpha is at most alpha (Ville's inequality).
 """
 
 import math
