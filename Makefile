@@ -47,6 +47,7 @@ bench: setup  ## ONLY=name for one
 lock: $(READY)  ## pin what requirements*.txt ask for
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements.txt -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements-dev.txt -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements-llm.txt -o requirements-llm.lock
 
 schema: $(READY)  ## the JSON Schema of product files
 	$(BIN)/python -m include.product
