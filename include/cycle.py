@@ -39,8 +39,11 @@ DUE = Asset("support/due")                # support_clock                      c
 REQUESTED = Asset("release/requested")    # release                            build_and_test
 THEMES = Asset("voice/themes")            # voc_aggregation; correct_voices,   story_writing, outcome_review
 #                                           correct_themes
-STORIES = Asset("backlog/stories")        # story_writing; edit_story          dependency_management
+STORIES = Asset("backlog/stories")        # story_writing; block_story,        dependency_management
+#                                           edit_story
 DEPENDENCIES = Asset("backlog/dependencies")  # dependency_management      scope_planning
+REPLAN = Asset("backlog/replan")          # scope_planning, where a person   scope_planning
+#                                           asked for what can't be done
 SCOPE = Asset("backlog/scope")            # scope_planning                     build_and_test, solution_evaluation
 DECISIONS = Asset("backlog/decisions")    # solution_evaluation                nobody: build and test needn't wait
 CANDIDATE = Asset("release/candidate")    # build_and_test                     compliance_checks, user_testing, deployment

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).resolve().parents[2]
-STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes", "edit_story"}
+STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes", "block_story", "edit_story"}
 
 # The cycle as the plan has it: dag -> (wakes on any of, or all of; publishes).
 CYCLE: dict[str, tuple[set[str], set[str]]] = {
@@ -21,6 +21,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "support_clock": (set(), {"support/due"}),
     "correct_voices": (set(), {"voice/received", "voice/themes"}),
     "correct_themes": (set(), {"voice/themes"}),
+    "block_story": (set(), {"backlog/stories"}),
     "edit_story": (set(), {"backlog/stories"}),
     "customer_support": ({"cycle/started", "voice/received", "support/due"}, {"support/signals"}),
     "voc_aggregation": ({"cycle/started", "voice/received", "operations/signals", "support/signals"}, {"voice/themes"}),
