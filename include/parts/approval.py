@@ -1,6 +1,6 @@
 """Who decides, where a product file leaves the choice."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,11 @@ class Approval(Part):
     timeout_hours: float | None = Field(None, gt=0, le=24 * 365, allow_inf_nan=False,
                                         description="Hours until `on_timeout` decides.")
     on_timeout: Literal["accept", "reject", "wait"] = Field("wait", description="What no answer in time means.")
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """Who is asked and for how long, as `include.approval.Decision` reads it."""
+        return {"assigned": list(self.assigned), "timeout_hours": self.timeout_hours, "on_timeout": self.on_timeout}
 
     @model_validator(mode="after")
     def _times_out_whole(self) -> "Approval":

@@ -26,7 +26,8 @@ def ask(engine: Engine, product: Product, run: Run) -> Result:
         release = _release(connection, run)
         promises = _promises(connection, run)
     answer: Result = {
-        "ask": product.user_testing.by == "person", "stories": [promise.id for promise in promises], "publish": [],
+        "ask": product.user_testing.by == "person", **product.user_testing.terms,
+        "stories": [promise.id for promise in promises], "publish": [],
         "subject": f"Try {plain(product.title, 80)} {release.version}: does it do what was promised?",
         "body": checklist(release.version, release.changelog, promises)}
     return finish(engine, run, lambda _: answer)

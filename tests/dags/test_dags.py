@@ -27,7 +27,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "voc_aggregation": ({"cycle/started", "voice/received", "operations/signals", "support/signals"}, {"voice/themes"}),
     "story_writing": ({"voice/themes", "cycle/started", "release/deployed"}, {"backlog/stories"}),
     "dependency_management": ({"backlog/stories", "release/deployed"}, {"backlog/dependencies"}),
-    "scope_planning": ({"backlog/dependencies"}, {"backlog/scope"}),
+    "scope_planning": ({"backlog/dependencies", "backlog/replan"}, {"backlog/scope", "backlog/replan"}),
     "solution_evaluation": ({"backlog/scope", "cycle/started"}, {"backlog/decisions", "operations/signals"}),
     "build_and_test": ({"backlog/scope", "release/requested"}, {"release/candidate"}),
     "compliance_checks": ({"release/candidate", "cycle/started"}, {"release/compliant"}),
