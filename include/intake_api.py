@@ -3,11 +3,11 @@
 import asyncio
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine
@@ -19,6 +19,9 @@ from include.key import Key
 from include.product import product_named
 
 MAX_BYTES = 64 * 1024
+_SHARED = {"Access-Control-Expose-Headers": "Retry-After"}
+_PREFLIGHT = {"Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "authorization, content-type",
+              "Access-Control-Max-Age": "600"}
 MAX_SECONDS = 10.0  # for a body to arrive
 _VOICES: TypeAdapter[list[Sent]] = TypeAdapter(Annotated[list[Sent], Field(min_length=1, max_length=100)])
 
@@ -48,6 +51,18 @@ def app(ledger: Callable[[], Engine], connections: Connections, author_key: Call
         if receive(ledger(), product, voices, author_key(), now()):
             wake(product)
 
+    @api.middleware("http")
+    async def share(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Let scripts of the origins that the product names send voices, and read the answer (fetch.spec.whatwg.org)."""
+        origin, product = request.headers.get("origin"), request.scope["path"].rpartition("/")[2]
+        allowed = origin is not None and await run_in_threadpool(shared, product, origin)
+        asked = request.method == "OPTIONS" and "access-control-request-method" in request.headers
+        response = Response(status_code=204 if allowed else 403) if asked else await answer(request)
+        response.headers["Vary"] = "Origin"
+        if allowed and origin:
+            response.headers.update({"Access-Control-Allow-Origin": origin} | (_PREFLIGHT if asked else _SHARED))
+        return response
+
     @api.post("/{product}", status_code=202)
     async def hear(product: str, request: Request) -> dict[str, int]:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
@@ -62,6 +77,14 @@ def app(ledger: Callable[[], Engine], connections: Connections, author_key: Call
         return {"accepted": len(voices)}
 
     return api
+
+
+def shared(product: str, origin: str) -> bool:
+    """Whether scripts of `origin` may send voices of `product`."""
+    try:
+        return origin in product_named(product).voices.intake_origins
+    except InputError:
+        return False
 
 
 async def body(request: Request) -> bytes:

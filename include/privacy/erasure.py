@@ -30,7 +30,7 @@ from include.ledger.tables import (
     voices,
 )
 from include.privacy.names import renamed_themes
-from include.privacy.traces import Traces
+from include.privacy.traces import GONE, Traces
 from include.product import Product
 from include.redaction import author_hash
 
@@ -157,6 +157,7 @@ def _swept(connection: Connection, product: str, voice_ids: Sequence[str], texts
     traces = Traces(texts, renamed, kept)
     counts = {table.name: _clean(connection, table, product, traces) for table in _WRITTEN
               if renamed or table.name != "events"}
+    connection.execute(update(labels).where(labels.c.product == product, labels.c.text.contains(GONE)).values(text=None))
     return {name: count for name, count in counts.items() if count}
 
 

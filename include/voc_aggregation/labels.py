@@ -6,7 +6,8 @@
 
 The file has the columns `voice_id` or `text` (of something that is no voice of the ledger), `label`, and maybe `field`: kind
 (which it is without), severity or sentiment. Several kinds are written `bug|feature`, the main one first. A label for a voice is
-also what the voice is from then on. A later label replaces an earlier one.
+also what the voice is from then on. A later label replaces an earlier one. `author` says who wrote a text, so that it goes when
+that author is erased; it is kept as a keyed hash.
 """
 
 import argparse
@@ -26,8 +27,9 @@ from include.errors import InputError
 from include.ledger.engine import connect, upsert, writing
 from include.ledger.runs import Result, Run, lease
 from include.ledger.tables import labels, models, voices
+from include.privacy.__main__ import author_key
 from include.product import home, product_named
-from include.redaction import redact
+from include.redaction import author_hash, redact
 from include.voc_aggregation import effects
 from include.voc_aggregation.classifier import FIELDS
 
@@ -41,6 +43,7 @@ class Label:
     voice_id: str | None = None
     text: str | None = None
     place: str = "label"
+    author: str | None = None
 
 
 def read(path: Path) -> list[Label]:
@@ -52,23 +55,24 @@ def read(path: Path) -> list[Label]:
             if "label" not in columns or not columns & {"voice_id", "text"}:
                 raise InputError(f"{path}:1: the columns must be voice_id or text, and label; there are {sorted(columns)}")
             return [Label((line.get("field") or "kind").strip(), (line["label"] or "").strip(),
-                          (line.get("voice_id") or "").strip() or None, line.get("text") or None, f"{path}:{lines.line_num}")
+                          (line.get("voice_id") or "").strip() or None, line.get("text") or None, f"{path}:{lines.line_num}",
+                          (line.get("author") or "").strip() or None)
                     for line in lines]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
 
 
-def record(engine: Engine, product: str, given: Sequence[Label], who: str, at: datetime) -> int:
+def record(engine: Engine, product: str, given: Sequence[Label], who: str, at: datetime, author_key: bytes = b"") -> int:
     """Write `given` for the voices of `product`, all or none; returns how many were new or said something else before.
 
-    Waits while voices are being aggregated. Raises InputError with a line for each that is wrong: an unknown field, label or
-    voice, or nothing that it is about.
+    `author_key` is what authors are hashed with. Waits while voices are being aggregated. Raises InputError with a line for each
+    that is wrong: an unknown field, label or voice, or nothing that it is about.
     """
     with lease(engine, f"voices:{product}", f"labels by {who} {at.isoformat()}"), writing(engine) as connection:
         found = _voices(connection, product, [label.voice_id for label in given if label.voice_id])
         if wrong := [message for label in given if (message := _wrong(label, found, product))]:
             raise InputError("\n".join(wrong))
-        rows = {(row["voice_id"], row["field"]): row for row in (_row(label, product, who, at) for label in given)}
+        rows = {(row["voice_id"], row["field"]): row for row in (_row(label, product, who, at, author_key) for label in given)}
         known = {(row.voice_id, row.field): row.label
                  for row in connection.execute(select(labels).where(labels.c.product == product))}
         news = [row for key, row in rows.items() if known.get(key) != row["label"]]
@@ -111,11 +115,12 @@ def _wrong(label: Label, found: Iterable[str], product: str) -> str | None:
     return None if label.text and label.text.strip() else f"{label.place}: neither a voice_id nor a text"
 
 
-def _row(label: Label, product: str, who: str, at: datetime) -> dict[str, object]:
+def _row(label: Label, product: str, who: str, at: datetime, author_key: bytes) -> dict[str, object]:
+    author = author_hash(label.author, author_key) if label.author and not label.voice_id else None
     text = None if label.voice_id else redact(label.text or "")
     digest = hashlib.sha256("\x1f".join((product, text or "")).encode("utf-8", "surrogatepass")).hexdigest()
     return {"voice_id": label.voice_id or f"text:{digest[:16]}", "field": label.field, "product": product, "label": label.label,
-            "text": text, "who": who, "at": at}
+            "text": text, "who": who, "at": at, "author": author}
 
 
 def roll_back(engine: Engine, product: str, who: str, at: datetime, field: str = "kind") -> tuple[int, int | None]:
@@ -159,7 +164,8 @@ def _act(given: argparse.Namespace, engine: Engine, at: datetime) -> str:
     product = product_named(given.product).name
     if given.action == "import":
         found = read(given.file)
-        return f"{product}: {len(found)} labels read, {record(engine, product, found, given.who, at)} of them new or changed"
+        key = author_key() if any(label.author for label in found) else b""
+        return f"{product}: {len(found)} labels read, {record(engine, product, found, given.who, at, key)} of them new or changed"
     if given.action == "rollback":
         taken, back = roll_back(engine, product, given.who, at, given.field)
         return f"{product}: {given.field} model {taken} rolled back; {'the rules' if back is None else f'model {back}'} run"

@@ -23,6 +23,7 @@ from include.redaction import author_hash
 from tests.conftest import NOW
 from tests.rows import get
 
+PAGE = "https://shop.example"
 TOKENS = {"intake_shop": "secret", "intake_tea_house": "other", "intake_empty": None}
 
 
@@ -56,10 +57,24 @@ class Endpoint:
                 return error.code, json.load(error)["detail"]
 
 
+    def ask(self, method: str, product: str = "shop", body: bytes | None = None, **headers: str) -> tuple[int, Any]:
+        """The status and headers of a request as a browser sends it."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{product}", body, named, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.headers
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers
+
+
 @pytest.fixture
 def endpoint(ledger: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     for name in ("shop", "tea-house", "empty", "closed"):
         (tmp_path / f"{name}.yaml").write_text(f"name: {name}\ntitle: T\nowner: o\n")
+    with (tmp_path / "shop.yaml").open("a") as file:
+        file.write(f"voices: {{intake_origins: [{PAGE}]}}\n")
     monkeypatch.setenv("CLOSED_LOOP_PRODUCTS", str(tmp_path))
     found = Endpoint(ledger)
     thread = threading.Thread(target=found.server.run)
@@ -160,3 +175,23 @@ def test_a_run_that_died_leaves_its_voices_to_the_next(ledger: Engine) -> None:
     with ledger.begin() as connection:
         inbox.empty(connection, "shop", "next")
     assert not inbox.take(ledger, "shop", "later")
+
+
+def test_pages_of_named_origins_may_send(endpoint: Endpoint) -> None:
+    asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "authorization,content-type"}
+    status, headers = endpoint.ask("OPTIONS", "shop", None, Origin=PAGE, **asked)
+    assert (status, headers["Access-Control-Allow-Origin"], headers["Access-Control-Allow-Methods"]) == (204, PAGE, "POST")
+    assert {"authorization", "content-type"} == set(headers["Access-Control-Allow-Headers"].split(", "))
+    status, headers = endpoint.ask("POST", body=b'{"text": "x"}', Origin=PAGE, Authorization="Bearer secret")
+    assert (status, headers["Access-Control-Allow-Origin"], headers["Vary"]) == (202, PAGE, "Origin")
+    status, headers = endpoint.ask("POST", body=b"[]", Origin=PAGE, Authorization="Bearer secret")
+    assert (status, headers["Access-Control-Allow-Origin"]) == (422, PAGE)
+
+
+@pytest.mark.parametrize(("product", "origin"), [("shop", "https://shop.example.evil"), ("shop", "null"), ("tea-house", PAGE),
+                                                 ("nobody", PAGE)])
+def test_pages_of_other_origins_may_not(endpoint: Endpoint, product: str, origin: str) -> None:
+    status, headers = endpoint.ask("OPTIONS", product, Origin=origin, Access_Control_Request_Method="POST")
+    assert (status, headers["Access-Control-Allow-Origin"], headers["Vary"]) == (403, None, "Origin")
+    _, headers = endpoint.ask("POST", product, b"{}", Origin=origin, Authorization="Bearer secret")
+    assert headers["Access-Control-Allow-Origin"] is None

@@ -34,6 +34,7 @@ from include.redaction import author_hash
 from include.scope_planning.run import propose
 from include.story_writing.run import write as write_stories
 from include.voc_aggregation.contract import Contract
+from include.voc_aggregation.labels import Label, record
 from include.voc_aggregation.run import aggregate
 from tests.conftest import NOW
 from tests.crash import dump, ledger_after_kills
@@ -140,6 +141,19 @@ def test_counts_stay_and_themes_get_other_words(ledger: Engine, tmp_path: Path, 
     assert len(quotes) == 3
     assert not quotes & his
     assert [row["text"] for row in get(ledger, labels)] == [None]
+
+
+def test_texts_that_were_labelled_go_with_their_author(ledger: Engine, tmp_path: Path, source: Path) -> None:
+    """By the author that the file named, by the name within, and by what they share with an erased voice; the labels stay."""
+    turn(ledger, shop(source), tmp_path)
+    given = [Label("kind", "bug", text="Nothing of this is in the ledger", author=CANARY), Label("kind", "bug", text=HIS[1]),
+             Label("kind", "bug", text=f"then {CANARY} sent it back"), Label("kind", "bug", text="Other words")]
+    record(ledger, "shop", given, "ann", NOW, KEY)
+    assert CANARY not in {row["author"] for row in get(ledger, labels)}
+    counts = erase(ledger, "shop", CANARY, KEY, "dpo", NOW + timedelta(days=1))
+    assert counts["labels"] == 3
+    assert sorted(row["text"] or "" for row in get(ledger, labels)) == ["", "", "", "Other words"]
+    assert [row["author"] for row in get(ledger, labels)] == [None] * 4
 
 
 def test_the_loop_rests_after_an_erasure(ledger: Engine, tmp_path: Path, source: Path) -> None:
