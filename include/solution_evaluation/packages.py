@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from packageurl import PackageURL
 
 from include import spdx
+from include.errors import InputError
 from include.markup import plain
 from include.solution_evaluation.answers import days, list_of, moment, object_of
 from include.solution_evaluation.facts import Fact, missing
@@ -43,7 +44,8 @@ def pypi(site: FactSite, package: PackageURL, at: datetime) -> dict[str, Fact]:
                               and (time := moment(object_of(file).get("upload_time_iso_8601")))])}
     licence, why = _pypi_licence(info)
     inactive = "Development Status :: 7 - Inactive" in list_of(info.get("classifiers"))
-    return _facts(at, source, info.get("version"), licence, why, released, bool(info.get("yanked")) or inactive)
+    deprecated = bool(info.get("yanked")) or inactive
+    return _facts(at, source, info.get("version"), licence, why, released, deprecated)
 
 
 def npm(site: FactSite, package: PackageURL, at: datetime) -> dict[str, Fact]:
@@ -81,9 +83,10 @@ def _pypi_licence(info: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 def _facts(at: datetime, source: str, version: Any, licence: str | None, why: str | None,
            released: Mapping[str, datetime], deprecated: bool) -> dict[str, Fact]:
-    known = isinstance(version, str) and bool(version)
-    found = [Fact("version", plain(version, 100), at, source) if known else missing("version", at, source, "no newest version"),
-             Fact("licence", licence, at, source, why=why), Fact("deprecated", deprecated, at, source)]
+    if not isinstance(version, str) or not version:
+        raise InputError(f"{source}: the answer names no newest version")
+    found = [Fact("version", plain(version, 100), at, source), Fact("licence", licence, at, source, why=why),
+             Fact("deprecated", deprecated, at, source)]
     times = [time for time in released.values() if time <= at + timedelta(days=1)]
     if times:
         found += [Fact("days_since_release", days(at - max(times)), at, source, detail=(f"{max(times):%Y-%m-%d}",)),

@@ -1,6 +1,5 @@
 """Facts of a repository: its activity (GitHub's REST API), and its OpenSSF Scorecard."""
 
-import math
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +33,7 @@ def scorecard(site: FactSite, repository: str, at: datetime) -> dict[str, Fact]:
     return {"scorecard": _number("scorecard", document.get("score"), min(made, at), f"{site.url}: {repository}", 10)}
 
 
-def _number(name: str, value: Any, at: datetime, source: str, most: float = math.inf) -> Fact:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= most:
+def _number(name: str, value: Any, at: datetime, source: str, most: float = 1e12) -> Fact:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         return missing(name, at, source, f"the answer is no number from 0 on, but {str(value)[:40]!r}")
     return Fact(name, float(value), at, source)
