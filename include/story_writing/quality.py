@@ -95,8 +95,8 @@ def _flat(text: str) -> str:
 # Repetitions have bounds, so that no text takes long.
 _QUOTED = re.compile(r"“[^”]{0,300}”|\"[^\"]{0,300}\"|‘[^’]{0,300}’")
 _LINK = re.compile(r"(?:https?://|www\.)\S{0,300}", re.IGNORECASE)
-_MARKUP = re.compile(r"\{\w{1,20}(?::[^{}]{0,100})?\}|!\S{1,100}\.(?:png|jpe?g|gif)\b\S{0,100}|</?\w{1,20}[^<>]{0,200}>|```|\|\||"
-                     r"^[#>|]")
+_MARKUP = re.compile(r"\{\w{1,20}(?::[^{}]{0,100})?\}|!\S{1,100}\.(?:png|jpe?g|gif)\b\S{0,100}|</?[a-z]\w{0,20}[^<>]{0,200}>|"
+                     r"```|\|\||^[#>|]")
 _LEAD_IN = re.compile(r"[:：]\s*$")
 _COURTESY = re.compile(
     r"\b(?:hello|hi|hey|dear|please|thanks?|thank you|help|fix|look|into|check|this|it|again|urgent|asap|sorry|question|issue|"

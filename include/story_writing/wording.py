@@ -15,6 +15,7 @@ from include.markup import plain
 from include.story_writing.korean import particle
 
 NAME = 120  # characters of a theme's name that a story repeats
+_SIGHS = re.compile(r"(?<![\s\-_~.,;!ㅡㅋㅎㅠㅜ])[\s\-_~.,;!ㅡㅋㅎㅠㅜ]+$")  # as in 지루하다-_-, 별로ㅠㅠ, broken!!!
 _SLOT = re.compile(r"\{([^{}]+)\}")  # a field, or a pair of particles for the name: {이/가}
 
 
@@ -50,7 +51,7 @@ ENGLISH = {
 }
 KOREAN = {
     "bug": Wording(
-        "{product} 고객", "“{name}” 문제를 더는 겪지 않기를", "하려던 일을 끝까지 마칠 수 있도록",
+        "{product} 고객", "“{name}”{이라고/라고} 알린 문제를 더는 겪지 않기를", "하려던 일을 끝까지 마칠 수 있도록",
         "고객이 알린 문제가 다시 생기지 않는다", "고객이 “{name}”{이라고/라고} 알렸던 상황에서",
         "새 버전에서 같은 일을 다시 하면", "문제없이 끝나고 더 불평할 것이 없다"),
     "feature": Wording(
@@ -114,7 +115,7 @@ def text_of(name: str, kind: str, language: str, product: str, exposure: str, ba
     requests or days; `baseline` the complaint rate that the story should lower, None where it isn't known yet.
     """
     korean = language == "ko"
-    name, product = plain(name, NAME).strip(" “”\"'") or kind, plain(product)
+    name, product = _tidy(name) or kind, plain(product)
     wordings = KOREAN if korean else ENGLISH
     words = Wording(*(_filled(part, name, product) for part in wordings.get(kind, wordings["bug"])))
     goal = (_korean_goal if korean else _english_goal)(name, exposure, baseline)
@@ -155,6 +156,11 @@ def sentence(language: str, role: str, want: str, reason: str) -> str:
         return f"{role}{particle(role, '은/는')} {because}{want} 바란다."
     because = f", so that {reason}" if reason else ""
     return f"As {'an' if role[:1].lower() in 'aeiou' else 'a'} {role}, I want {want}{because}."
+
+
+def _tidy(name: str) -> str:
+    """A theme's name without bullets before it and sighs after it."""
+    return _SIGHS.sub("", plain(name, NAME)).lstrip(" -*•>#").strip(" “”\"'")
 
 
 def _filled(part: str, name: str, product: str) -> str:

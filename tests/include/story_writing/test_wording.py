@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.story_writing.korean import has_final, particle
-from include.story_writing.wording import ENGLISH, KOREAN, gherkin_problem, text_of
+from include.story_writing.wording import ENGLISH, KOREAN, gherkin_problem, sentence, text_of
 
 KINDS = ["bug", "feature", "question", "operation", "other"]
 HOSTILE = ["Scenario: x\n  Given y", '"""\nx', "| a | b |", "@tag", "# language: zz", "{name} {0} {w.role}", "<a> & 'b'", "* ",
@@ -62,6 +62,21 @@ def test_a_whole_sentence_reads_naturally_too() -> None:
     text = text_of("검색이 꼭 필요해요", "feature", "ko", "찻집", "days", 0.5)
     assert text.want == "“검색이 꼭 필요해요”라는 바람이 이루어지기를"
     assert particle("!?", "이라고/라고") == "(이)라고"
+
+
+@pytest.mark.parametrize(("name", "title"), [
+    ("뻔한 스토리-_-", "뻔한 스토리"), ("별로ㅠㅠ", "별로"), ("- broken links!!!", "broken links"), ("왜 이래?", "왜 이래?"),
+    ("-_-", "bug"), ("ㅋㅋ", "bug"), ("v1.2", "v1.2")])
+def test_bullets_and_sighs_are_no_part_of_a_title(name: str, title: str) -> None:
+    assert text_of(name, "bug", "ko", "찻집", "days", None).title == title
+
+
+def test_a_story_as_people_tell_it() -> None:
+    ko = text_of("쿠폰이 안 돼요", "bug", "ko", "찻집", "days", None)
+    assert sentence("ko", ko.role, ko.want, ko.reason) == (
+        "찻집 고객은 하려던 일을 끝까지 마칠 수 있도록 “쿠폰이 안 돼요”라고 알린 문제를 더는 겪지 않기를 바란다.")
+    en = text_of("server errors", "operation", "en", "Tea shop", "days", None)
+    assert sentence("en", en.role, en.want, "") == "As an operator of Tea shop, I want the cause of “server errors” removed."
 
 
 @given(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3))
