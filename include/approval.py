@@ -45,6 +45,11 @@ class Decision(HITLOperator):
             self.response_timeout, self.defaults = timedelta(hours=asked["timeout_hours"]), [option]
         return super().execute(context)
 
+    def validate_params_input(self, params_input: Mapping[str, Any]) -> None:
+        """Fields that an answer leaves out stay as they were shown; others than the form's are refused."""
+        if unknown := sorted(set(params_input) - set(self.params)):
+            raise ValueError(f"the form has no field {', '.join(unknown)}")
+
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """What the person said. The form's input is checked here, since the API does not."""
         answer = super().execute_complete(context, event)

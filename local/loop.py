@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from local.airflow import ROOT, LocalAirflow, RefusedError, wait_until
 
 DAGS = ROOT / "dags"
 ACTIVE = ("queued", "running")
+PARKED = timedelta(seconds=1.5)
 LOOKS = 3  # looks in a row that find nothing, until the loop is said to rest
 Observer = Callable[[dict[str, Any]], None]
 
@@ -80,12 +82,12 @@ class Loop:
         found = self.airflow.api("GET", "/dags/~/dagRuns/~/hitlDetails?response_received=false")["hitl_details"]
         return [question for question in found if question["task_instance"]["state"] == "awaiting_input"]
 
-    def answer(self, question: dict[str, Any], option: str = "Accept", note: str = "") -> None:
-        """Answer a question as the signed-in user."""
+    def answer(self, question: dict[str, Any], option: str = "Accept", note: str = "", **fields: str) -> None:
+        """Answer a question as the signed-in user; `fields` of its form that aren't given stay as they are shown."""
         task = question["task_instance"]
         path = (f"/dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'], safe='')}/taskInstances/{task['task_id']}"
                 f"/{task['map_index']}/hitlDetails")
-        self.airflow.api("PATCH", path, {"chosen_options": [option], "params_input": {"note": note}})
+        self.airflow.api("PATCH", path, {"chosen_options": [option], "params_input": {"note": note, **fields}})
 
     def rest(self, timeout: float, observe: Observer | None = None, answer: Observer | None = None) -> list[dict[str, Any]]:
         """Wait until nothing runs and nothing is due; returns all runs.
@@ -117,8 +119,16 @@ class Loop:
 
     def _answer_all(self, answer: Observer) -> None:
         for question in self.questions():
+            if not self._is_parked(question):
+                continue
             try:
                 answer(question)
             except RefusedError as error:
                 if error.status != 409:  # 409: it was answered between our look and our answer
                     raise
+
+    def _is_parked(self, question: dict[str, Any]) -> bool:
+        """Whether the scheduler had time to see that the question's task is parked: Airflow 3.3.2 takes a task that is resumed
+        before for one that was killed, and asks again."""
+        asked = datetime.fromisoformat(question["created_at"])
+        return question["task_instance"]["state"] == "awaiting_input" and datetime.now(UTC) - asked >= PARKED

@@ -43,7 +43,8 @@ class Before:
 def propose(engine: Engine, product: Product, run: Run) -> Result:
     """Score the product's unreleased stories and propose what fits.
 
-    Returns `ask` (whether a person decides), `subject`, `body` (Markdown), `fields` (what the form shows), who is asked and for
+    Returns `ask` (whether a person decides), `subject`, `body` (Markdown), `fields` (what the form
+    shows), who is asked and for
     how long (`assigned`, `timeout_hours`, `on_timeout`), `scope` (its id), `chosen` (story ids) and `unchanged`. It rests
     (`unchanged`, nothing asked, no scope written) where no story fits, or where the best choice is the one that was approved
     last and is being worked on; not where a person's last answer has to be talked about.
@@ -85,8 +86,8 @@ def decide(engine: Engine, product: Product, run: Run, decision: dict[str, Any])
     if proposal is None:
         raise InputError(f"run {run.run_id!r} of {run.key} has proposed no scope")
     decision = decision | {"by": plain(decision["by"], 250), "note": plain(decision["note"], 2000)}
-    changed = decision.get("fields") or {}
-    if not proposal["scope"] or {name: str(value) for name, value in changed.items()} in ({}, proposal["fields"]):
+    changed = proposal["fields"] | (decision.get("fields") or {})
+    if not proposal["scope"] or {name: str(value or "") for name, value in changed.items()} == proposal["fields"]:
         return finish(engine, run, lambda connection: _decided(connection, product, run, proposal, decision))
     with reading(engine) as connection:
         # The run's own time and what the proposal saw: `backlog` reads voices up to then, so only the person's change counts.

@@ -157,7 +157,8 @@ def test_what_would_change_it_in_words() -> None:
     now = replace(EIGHT, exclude=("not",))
     found = {item.story.id: item.change for item in with_changes(stories, now, plan(stories, now)).items}
     assert found == {"best": "out at 2 days of capacity",
-                     "next": "in if its effort is 4 days or less; or in at 10 days of capacity", "hangs": "in when done: open", "open": "in when it is mended", "not": "in if it is no longer excluded"}
+                     "next": "in if its effort is 4 days or less; or in at 10 days of capacity",
+                     "hangs": "in when done: open", "open": "in when it is mended", "not": "in if it is no longer excluded"}
 
 
 def test_a_large_plan_is_not_tried_over_and_over() -> None:
