@@ -32,13 +32,15 @@ from include.cycle import (
 def voc_aggregation() -> None:
     @task(outlets=[THEMES])
     def aggregate(*, task: Any = None, outlet_events: Any = None) -> list[str]:
+        from include.assistant_hook import assistant
         from include.voc_aggregation.run import aggregate, cut
 
         if slices := cut(ledger(), this_product(), this_run(), artifacts(), connection):
             publish_later(task)
             return slices
         publish(outlet_events[THEMES],
-                aggregate(ledger(), this_product(), this_run(), artifacts(), author_key(), connection)["publish"])
+                aggregate(ledger(), this_product(), this_run(), artifacts(), author_key(), connection,
+                          assistant(this_product().voices.assistant))["publish"])
         return []
 
     @task(map_index_template="{{ task.op_kwargs['name'] }}")
@@ -49,10 +51,12 @@ def voc_aggregation() -> None:
 
     @task(outlets=[THEMES])
     def group(*, outlet_events: Any = None) -> None:
+        from include.assistant_hook import assistant
         from include.voc_aggregation.run import aggregate
 
         publish(outlet_events[THEMES],
-                aggregate(ledger(), this_product(), this_run(), artifacts(), author_key(), connection)["publish"])
+                aggregate(ledger(), this_product(), this_run(), artifacts(), author_key(), connection,
+                          assistant(this_product().voices.assistant))["publish"])
 
     hear.expand(name=aggregate()) >> group()
 

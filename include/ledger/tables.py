@@ -124,11 +124,13 @@ models = Table("models", metadata, _key("product"), _key("field"), Column("versi
                _count("trained_on"), _count("held_out"), _json("scores"), _text("artifact"), _word("digest"), _at("at"),
                _at("decided_at"), _word("decided_by"))
 # `status`: open, planned, resolved, reopened, merged (then its voices are in `merged_into`). `per_week` and `trend` bear their
-# 95 % intervals; `emerging_since` is set while a theme grows faster than chance. `state` is what knows a theme again.
+# 95 % intervals; `emerging_since` is set while a theme grows faster than chance; `summary` is an assistant's, where there is one.
+# `state` is what knows a theme again.
 themes = Table("themes", metadata, _key("id"), _word("product"), _text("name"), _word("language"), _word("kind"),
                _word("status"), _word("merged_into", True), _count("size"), _number("per_week"), _number("trend"),
                _at("first_seen"), _at("last_seen"), _json("state"), _number("per_week_low"), _number("per_week_high"),
-               _number("trend_low"), _number("trend_high"), _at("emerging_since", True), Index(None, "product", "status"))
+               _number("trend_low"), _number("trend_high"), _at("emerging_since", True), _text("summary", True),
+               Index(None, "product", "status"))
 # `home`: the theme that a voice came from or would be in, had that theme not been merged into `theme_id`.
 theme_voices = Table("theme_voices", metadata, _key("theme_id", "themes.id"), _key("voice_id", "voices.id"),
                      _number("similarity"), Column("quote", Boolean, nullable=False, default=False), _word("home", True),
@@ -241,7 +243,7 @@ tickets = Table("tickets", metadata, _key("id"), _word("product"), _word("source
                 _number("csat_worst"), _number("csat_best"), _text("csat_comment", True), _word("voice_id"), _at("heard_at"),
                 _at("erased_at", True),
                 Index(None, "product", "status"), Index(None, "product", "created_at"), Index(None, "voice_id"))
-# What happened to a ticket: created, status, routed, warned, breached, escalated. Never rewritten.
+# What happened to a ticket: created, status, routed, warned, breached, escalated, told. Never rewritten.
 ticket_events = Table("ticket_events", metadata, _key("ticket_id", "tickets.id"), _key("kind"),
                       Column("at", UtcDateTime, primary_key=True), _key("what"), _json("detail"))
 # SLA clocks (first_response, next_response, resolution). `state`: running, paused, warned, breached, met, missed, dropped.

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from include import inbox
 from include.artifacts import Artifacts
+from include.assistant import Assistant
 from include.connection import Connections, no_connections
 from include.errors import InputError
 from include.ledger import trail
@@ -18,7 +19,7 @@ from include.ledger.tables import intakes, quarantine, theme_events, theme_voice
 from include.ledger.tables import voices as voices_table
 from include.privacy import contacts, erasure
 from include.product import Product
-from include.voc_aggregation import copies, features, models, operations, store, support, themes
+from include.voc_aggregation import copies, features, models, naming, operations, store, support, themes
 from include.voc_aggregation.copies import Copies
 from include.voc_aggregation.grouping import AGAIN, Grouping, grouped, vectorized
 from include.voc_aggregation.hearing import Columns, Understood
@@ -67,22 +68,24 @@ def hear(engine: Engine, product: Product, run: Run, name: str, artifacts: Artif
 
 
 def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
-              connections: Connections = no_connections) -> Result:
+              connections: Connections = no_connections, assistant: Assistant | None = None) -> Result:
     """Listen to all sources of `product`, store what is new, and group it into themes.
 
-    `connections` gives the connections that the sources name. What was `cut` must have been heard before.
+    `connections` gives the connections that the sources name, `assistant` names new themes, where there is one. What was `cut`
+    must have been heard before.
 
     Returns `publish` (the product, where voices were stored), `sources` (name to read, stored, duplicates, quarantined and
     error), `voices`, `copies` (those that say what another said), `themes` (how many there are, were created, grew),
     `moved` (voices that went from one theme to another),
     `emerging` (themes that stand out since now, see `trends`), `erased` (rows by table that were too old to be kept),
-    `models` (the version that told each field which the rules didn't), and `evidence` (artifact names of the contracts' results).
-    Raises InputError when there are sources, all of them failed, and nothing new was heard.
+    `models` (the version that told each field which the rules didn't), `evidence` (artifact names of the contracts' results),
+    and `assistant` (how it went), where there is one. Raises InputError when there are sources, all of them failed, and nothing
+    new was heard.
     """
     result = result_of(engine, run)
     if result is None:
         with lease(engine, f"voices:{product.name}", run.run_id):
-            result = _aggregate(engine, product, run, artifacts, author_key, connections)
+            result = _aggregate(engine, product, run, artifacts, author_key, connections, assistant)
     Slices(artifacts, run).clear()
     errors = [source["error"] for source in result["sources"].values() if source["error"]]
     if errors and len(errors) == len(product.voices.sources) and not result["voices"]:
@@ -91,7 +94,7 @@ def aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
 
 
 def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes,
-               connections: Connections) -> Result:
+               connections: Connections, assistant: Assistant | None) -> Result:
     with Spool() as voices, Spool() as rows:
         classifier, learnt = models.learnt(engine, run, artifacts, models.running(engine, product.name, artifacts))
         heard = Heard(voices, rows, classifier)
@@ -109,7 +112,7 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
         weights = store.weights(engine, product.name)
         grouping = _group(engine, product, heard, known, weights)
         found.append(operations.listen(engine, run, heard.voices, known, grouping))
-        _name(engine, grouping, heard)
+        refused = _name(engine, grouping, heard, assistant)
         same = copies.copies(engine, product.name, heard.ids, heard.times, heard.features)
         old_quotes = store.quoted(engine, sorted({grouping.grown[theme].living for theme in grouping.members}))
 
@@ -126,7 +129,9 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
             cursors = {intake.source: intake.cursor for intake in found if intake.cursor}
             learned = {"weights": store.remembered(weights)} if heard.ids else {}
             store.remember(connection, product.name, cursors | learned)
-            return _result(product, found, heard, known, grouping, same, evidence) | {"emerging": emerging, "erased": erased}
+            helped = {"assistant": assistant.told() | {"refused": refused}} if assistant else {}
+            return _result(product, found, heard, known, grouping, same, evidence) | {
+                "emerging": emerging, "erased": erased} | helped
 
         return finish(engine, run, write)
 
@@ -145,14 +150,20 @@ def _group(engine: Engine, product: Product, heard: Heard, known: list[Theme], w
     return grouped(product.name, new, old, customers, product.voices.min_theme_size, store.POOL, homes)
 
 
-def _name(engine: Engine, grouping: Grouping, heard: Heard) -> None:
+def _name(engine: Engine, grouping: Grouping, heard: Heard, assistant: Assistant | None) -> list[str]:
+    """Name the new themes after their voices, or with the `assistant`; why what it said was refused."""
+    refused: list[str] = []
     wanted = {voice for central in grouping.central.values() for voice in central}
     new = [number for number, voice in enumerate(heard.ids) if voice in wanted]
     texts = {row["id"]: row["text"] for row in heard.voices.pick(new)}
     texts |= store.texts(engine, sorted(wanted - texts.keys()))
     for theme in grouping.created:
         if theme.id in grouping.central:
-            theme.name = themes.name_from([texts[voice] for voice in grouping.central[theme.id]])
+            said = [texts[voice] for voice in grouping.central[theme.id]]
+            theme.name = themes.name_from(said)
+            if assistant and (why := naming.name(assistant, theme, said)):
+                refused.append(why)
+    return refused
 
 
 def _write_intakes(connection: Connection, run: Run, found: list[Intake], heard: Heard, same: Copies) -> None:

@@ -157,7 +157,8 @@ def write_themes(connection: Connection, run: Run, changed: Iterable[Theme]) -> 
     """Insert or update `changed`; the status, name and size of a known theme stay as they are."""
     rows = [{"id": theme.id, "product": run.product, "name": theme.name, "language": theme.language, "kind": theme.kind,
              "status": theme.status, "merged_into": None, "size": 0, "first_seen": theme.first_seen,
-             "last_seen": theme.last_seen, "state": theme.state(), "per_week": 0.0, "trend": None} for theme in changed]
+             "last_seen": theme.last_seen, "state": theme.state(), "per_week": 0.0, "trend": None,
+             "summary": theme.summary} for theme in changed]
     upsert(connection, themes, rows, keep=True)
     for row in rows:
         moved = {name: row[name] for name in ("language", "kind", "first_seen", "last_seen", "state")}

@@ -64,6 +64,7 @@ class Theme:
     kinds: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
     into: str | None = None
+    summary: str | None = None
 
     @property
     def living(self) -> str:

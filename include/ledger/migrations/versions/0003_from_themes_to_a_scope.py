@@ -155,6 +155,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('trend_low', sa.Float(), nullable=True))
         batch_op.add_column(sa.Column('trend_high', sa.Float(), nullable=True))
         batch_op.add_column(sa.Column('emerging_since', sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('summary', sa.Text(), nullable=True))
 
     with op.batch_alter_table('voices', schema=None) as batch_op:
         batch_op.add_column(sa.Column('kinds', sa.JSON(none_as_null=True), nullable=True))
@@ -172,6 +173,7 @@ def downgrade() -> None:
         batch_op.drop_column('kinds')
 
     with op.batch_alter_table('themes', schema=None) as batch_op:
+        batch_op.drop_column('summary')
         batch_op.drop_column('emerging_since')
         batch_op.drop_column('trend_high')
         batch_op.drop_column('trend_low')
