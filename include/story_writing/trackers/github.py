@@ -16,7 +16,7 @@ class GitHubIssues:
     limit = 65_536
 
     def __init__(self, rest: Rest, project: str) -> None:
-        self._rest, self._path = rest, f"/repos/{project}/issues"
+        self._rest, self._path, self.etags = rest, f"/repos/{project}/issues", rest.etags
 
     def me(self) -> str:
         """See `Tracker`."""
@@ -25,14 +25,14 @@ class GitHubIssues:
     def changed(self, since: datetime) -> Iterator[Issue]:
         """See `Tracker`."""
         moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        yield from self._found(since=moment, state="all", sort="updated", direction="asc")
+        yield from self._found(conditional=True, since=moment, state="all", sort="updated", direction="asc")
 
     def labelled(self, label: str) -> Iterator[Issue]:
         """See `Tracker`."""
         yield from self._found(labels=label, state="all", sort="created", direction="asc")
 
-    def _found(self, **query: str) -> Iterator[Issue]:
-        for item in self._rest.listed(self._path, **query):
+    def _found(self, conditional: bool = False, **query: str) -> Iterator[Issue]:
+        for item in self._rest.listed(self._path, conditional, **query):
             if not (isinstance(item, dict) and "pull_request" in item):  # for this API a pull request is an issue too
                 yield _issue(item)
 

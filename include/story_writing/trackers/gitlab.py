@@ -16,7 +16,7 @@ class GitLabIssues:
     limit = 1_000_000
 
     def __init__(self, rest: Rest, project: str) -> None:
-        self._rest, self._path = rest, f"/projects/{quote(project, safe='')}/issues"
+        self._rest, self._path, self.etags = rest, f"/projects/{quote(project, safe='')}/issues", rest.etags
 
     def me(self) -> str:
         """See `Tracker`."""
@@ -25,14 +25,14 @@ class GitLabIssues:
     def changed(self, since: datetime) -> Iterator[Issue]:
         """See `Tracker`."""
         moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        yield from self._found(updated_after=moment, order_by="updated_at")
+        yield from self._found(conditional=True, updated_after=moment, order_by="updated_at")
 
     def labelled(self, label: str) -> Iterator[Issue]:
         """See `Tracker`."""
         yield from self._found(labels=label, order_by="created_at")
 
-    def _found(self, **query: str) -> Iterator[Issue]:
-        for item in self._rest.listed(self._path, scope="all", sort="asc", **query):
+    def _found(self, conditional: bool = False, **query: str) -> Iterator[Issue]:
+        for item in self._rest.listed(self._path, conditional, scope="all", sort="asc", **query):
             yield _issue(item)
 
     def issue(self, number: str) -> Issue:

@@ -23,6 +23,7 @@ class Rest:
     def __init__(self, site: Site, client: Client) -> None:
         self._site, self._client = site, client
         self._wrote: float | None = None
+        self.etags: dict[str, str] = {}
 
     def read(self, path: str, **query: str | int) -> Any:
         """The JSON of a GET."""
@@ -37,20 +38,25 @@ class Rest:
             raise GoneError(f"moved to {shown(answer.url)}")
         return self._parsed(answer)
 
-    def listed(self, path: str, **query: str | int) -> Iterator[Any]:
-        """The items of every page of a listing."""
+    def listed(self, path: str, conditional: bool = False, **query: str | int) -> Iterator[Any]:
+        """The items of every page of a listing; none, if it is `conditional` and its ETag is still what `etags` says."""
         url: httpx.URL | None = self.url(path, per_page=100, **query)
-        seen = set()
+        seen = set[httpx.URL]()
         for _ in range(PAGES):
             if url is None:
                 return
-            seen.add(url)
-            answer = self._got(url)
+            answer = self._got(url, self.etags.get(str(url)) if conditional and not seen else None)
+            if answer.status == 304:
+                return
             items = self._parsed(answer)
             if not isinstance(items, list):
                 raise UnavailableError(f"{shown(url)}: no list, but {str(items)[:200]}")
             yield from items
             link = httpx.Response(200, headers={"link": answer.headers.get("link", "")}).links.get("next", {}).get("url")
+            if conditional and not seen and not link and "etag" in answer.headers:  # all of it is on one page
+                self.etags.clear()
+                self.etags[str(url)] = answer.headers["etag"]
+            seen.add(url)
             url = joined(url, link) if link else None
             if url is not None and (url in seen or not same_origin(url, httpx.URL(self._site.url))):
                 raise UnavailableError(f"{shown(url)}: the pages lead elsewhere, or round in circles")
@@ -85,8 +91,10 @@ class Rest:
         """The URL of `path` (percent-encoded where it must be) below the API's."""
         return httpx.URL(self._site.url.rstrip("/") + path).copy_merge_params(query)
 
-    def _got(self, url: httpx.URL) -> Answer:
-        answer = self._client.get(url, {})
+    def _got(self, url: httpx.URL, etag: str | None = None) -> Answer:
+        answer = self._client.get(url, {"If-None-Match": etag} if etag else {})
+        if answer.status == 304 and etag:
+            return answer
         if answer.url.path != url.path:
             raise InputError(f"stories.tracker: {self._site.project!r} has moved to {shown(answer.url)}: write its new name")
         try:

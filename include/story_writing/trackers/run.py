@@ -20,7 +20,7 @@ from include.ledger.tables import commit_stories, commits, cursors, deployments,
 from include.parts.stories import Tracker as Site
 from include.product import Product
 from include.story_writing.trackers import opened, text
-from include.story_writing.trackers.merge import SETTLED, Base, merged
+from include.story_writing.trackers.merge import SETTLED, Base, Move, merged
 from include.story_writing.trackers.tracker import GoneError, Issue, RefusedError, Tracker
 
 CONCLUSIVE = ("relieved", "worse", "unchanged")
@@ -56,13 +56,15 @@ def mirror(engine: Engine, product: Product, run: Run, connections: Connections)
     if site is None:
         return {"publish": []}
     run = replace(run, phase=f"{run.phase}.trackers")
-    with lease(engine, f"tracker {product.name}", f"{run.run_id} {run.key}"):
+    holder = f"{run.phase} {run.run_id}"
+    with lease(engine, f"tracker:{product.name}", holder):
         if known := result_of(engine, run):
             return known
         with opened(site, connections) as tracker:
             sync = Sync(engine, product, site, tracker, run)
             sync.all()
-        return finish(engine, run, sync.write)
+        with lease(engine, f"stories:{product.name}", holder):
+            return finish(engine, run, sync.write)
 
 
 class Sync:
@@ -84,6 +86,7 @@ class Sync:
             since = connection.scalar(select(cursors.c.value).where(cursors.c.name == self._cursor))
             self.since = datetime.fromisoformat(since["since"]) if since else None
             self.news = _news(connection, product.name)
+        tracker.etags.update(since["etags"] if since else {})
 
     @property
     def _cursor(self) -> str:
@@ -164,23 +167,32 @@ class Sync:
         before = row or self._row(story, issue, new)
         base = Base(before["status"], before["state"], frozenset(before["seen"]))
         move = merged(base, story["status"], issue.state, issue.reason, issue.labels, self.site.not_wanted)
-        if move.state:
-            self.tracker.update(issue.number, state=move.state, reason=move.reason)
-            (self.told.closed if move.state == "closed" else self.told.opened_again).append(story["id"])
         if move.status:
             self.moves[story["id"]] = (story["status"], move.status)
             new = text.draft(story | {"status": move.status}, self.site.labels)
+        words, proposed = self._words(story, before, new, issue)
+        if words or move.state:  # at once: between reading and writing there is no time for a person's edit
+            self.tracker.update(issue.number, **words, state=move.state, reason=move.reason)
+        self._done(story, bool(words), move)
         after = before | {"url": issue.url, "gone": None, "status": move.status or story["status"],
                           "state": move.state or issue.state,
                           "seen": sorted(issue.labels - set(before["labels"]) - new.labels)}
         self.rows[story["id"]] = after  # what follows may be refused: what was done by then is known
-        self._words(story, after, new, issue)
+        self._edited(story, after, issue)
+        self._comment(story, after, proposed)
+        after["words"] = new.words
         self._labels(after, new, issue)
         self._comment(story, after, self._untold(story, after))
         if after == row:
             del self.rows[story["id"]]
         else:
             after["at"] = self.run.at
+
+    def _done(self, story: Row, words: bool, move: Move) -> None:
+        if words:
+            self.told.updated.append(story["id"])
+        if move.state:
+            (self.told.closed if move.state == "closed" else self.told.opened_again).append(story["id"])
 
     def _newest(self, row: Row | None, new: text.Draft, listed: Issue | None) -> Issue:
         """The issue, read just before its words are written."""
@@ -190,23 +202,23 @@ class Sync:
         number = listed.number if listed is not None else row["number"] if row is not None else ""
         return self.tracker.issue(number)
 
-    def _words(self, story: Row, row: Row, new: text.Draft, issue: Issue) -> None:
-        """Renew our words where they are still ours; where a person changed them, propose the new ones in a comment."""
-        mark = text.found(issue.body)
-        if mark is not None and not (mark.intact and mark.story == story["id"]):
-            mark = None
-        title_ours = mark is not None and text.title_kept(issue.title, mark)
-        row["edited_at"] = None if title_ours else row["edited_at"] or self.run.at
-        if not title_ours:
-            self.told.edited.append(story["id"])
+    def _words(self, story: Row, row: Row, new: text.Draft, issue: Issue) -> tuple[dict[str, str], list[tuple[str, str]]]:
+        """What to write (title, body) where our words are still ours; and where a person changed them, the new ones as a
+        comment's proposal."""
+        mark, title_ours = _ours(story, issue)
         body = text.replaced(issue.body, mark, new.block) if mark else ""
         fits = 0 < len(body) <= self.tracker.limit
-        if mark and mark.words != new.words and fits:
-            self.tracker.update(issue.number, title=new.title if title_ours else None, body=body)
-            self.told.updated.append(story["id"])
-        if row["words"] != new.words and not (title_ours and fits):
-            self._comment(story, row, [text.proposal(story, new)])
-        row["words"] = new.words
+        words = {"body": body} | ({"title": new.title} if title_ours else {}) \
+            if mark and mark.words != new.words and fits else {}
+        proposed = row["words"] != new.words and not (title_ours and fits)
+        return words, [text.proposal(story, new)] if proposed else []
+
+    def _edited(self, story: Row, row: Row, issue: Issue) -> None:
+        """Note whether a person has changed our words."""
+        _, untouched = _ours(story, issue)
+        row["edited_at"] = None if untouched else row["edited_at"] or self.run.at
+        if not untouched:
+            self.told.edited.append(story["id"])
 
     def _labels(self, row: Row, new: text.Draft, issue: Issue) -> None:
         """Ours are put on once and taken off when they no longer hold; one that a person took off stays off."""
@@ -242,17 +254,27 @@ class Sync:
                 self._not_moved(story, before)
         upsert(connection, tracker_issues, [self.rows[story] for story in sorted(self.rows)])
         if self.cursor is not None:
-            upsert(connection, cursors, [{"name": self._cursor, "value": {"since": self.cursor.isoformat()}}])
+            value = {"since": self.cursor.isoformat(), "etags": self.tracker.etags}
+            upsert(connection, cursors, [{"name": self._cursor, "value": value}])
         trail.record(connection, self.run, [trail.event(self.run, "ticket.closed", story, {
             "uri": f"/closed-loop/{self.run.product}/stories/{story}", "resolution": "withdrawn"}) for story in moved["dropped"]])
         changed = moved["dropped"] or moved["reopened"]
         return vars(self.told) | moved | {"publish": [self.run.product] if changed else []}
 
     def _not_moved(self, story: str, before: str) -> None:
+        self.cursor = None
         known = self.known.get(story)
         base = {name: known[name] for name in ("state", "seen", "status")} if known else \
             {"state": "open", "seen": [], "status": before}
         self.rows[story] |= base
+
+
+def _ours(story: Row, issue: Issue) -> tuple[text.Found | None, bool]:
+    """Our block in an issue, if nobody changed it; and whether nobody changed the title either."""
+    mark = text.found(issue.body)
+    if mark is None or not mark.intact or mark.story != story["id"]:
+        return None, False
+    return mark, text.title_kept(issue.title, mark)
 
 
 def _news(connection: Connection, product: str) -> Any:

@@ -19,7 +19,7 @@ ACCEPTANCE = 20_000
 END = "<!-- /closed-loop -->"
 _BLOCK = re.compile(r"<!-- closed-loop: (S-\w+) words=(\w+) title=(\w+) text=(\w+) -->(.*?)<!-- /closed-loop -->", re.DOTALL)
 _FENCE = re.compile(r"`{3,}")
-_WORDS = ("revision", "title", "role", "want", "reason", "acceptance", "effort_days", "due_at", "category", "quality", "relief")
+_WORDS = ("revision", "title", "role", "want", "reason", "acceptance", "effort_days", "due_at")  # what is worth an edit
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Found:
 def draft(story: Row, labels: Iterable[str]) -> Draft:
     """The issue of a story, in the story's language."""
     title = defused(plain(story["title"], TITLE)) or story["id"]
-    words = _digest(json.dumps([story.get(name) for name in _WORDS], default=str, ensure_ascii=False))
+    said = [*(story.get(name) for name in _WORDS), *_broken(story)]
+    words = _digest(json.dumps(said, default=str, ensure_ascii=False))
     text = (_korean if story["language"] == "ko" else _english)(story)
     block = f"<!-- closed-loop: {story['id']} words={words} title={_digest(_line(title))} text={_digest(_clean(text))} -->\n" \
             f"{text}\n{END}"
@@ -149,9 +150,12 @@ def _korean(story: Row) -> str:
 
 
 def _to_mend(story: Row, head: str) -> list[str]:
-    broken = [_safe(item.get("message", item.get("rule", ""))) for item in story.get("quality") or []
-              if item.get("severity") == "error"]
+    broken = [_safe(message) for message in _broken(story)]
     return [f"- {head}:", *(f"  - {message}" for message in broken)] if broken else []
+
+
+def _broken(story: Row) -> list[str]:
+    return [item["message"] for item in story.get("quality") or [] if item["severity"] == "error"]
 
 
 def _relief(story: Row) -> str | None:

@@ -38,6 +38,7 @@ class Tracker(Protocol):
     and, for one issue, `RefusedError` or `GoneError`."""
 
     limit: int  # characters of a body
+    etags: dict[str, str]  # what `changed` last saw, by URL: given to the next run's tracker, it asks for news only
 
     def me(self) -> str:
         """Whom the token belongs to, as `Issue.author` says it."""

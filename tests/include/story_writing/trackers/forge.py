@@ -2,6 +2,7 @@
 pages by Link header, labels, comments, states with reasons, moved (301) and deleted (410, 404) issues, validation (422, 400), a
 locked conversation (403), a revoked token (401), issues switched off (410)."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -126,7 +127,10 @@ class Forge:
         if page * size < len(items):
             links.append(f'<{self.url}{asked.path}?{urlencode(asked.query | {"page": page + 1})}>; rel="next"')
         links.append(f'<{self.url}{asked.path}?{urlencode(asked.query | {"page": 1})}>; rel="first"')
-        return Reply(shown, headers={"Link": ", ".join(links)})
+        etag = f'W/"{hashlib.sha256(json.dumps(shown).encode()).hexdigest()}"'
+        if asked.headers.get("if-none-match") == etag:
+            return Reply(status=304, headers={"ETag": etag})
+        return Reply(shown, headers={"Link": ", ".join(links), "ETag": etag})
 
     def listing(self, asked: Asked, since: str, label: str) -> list[Ticket]:
         moment = datetime.fromisoformat(asked.query[since]) if since in asked.query else None

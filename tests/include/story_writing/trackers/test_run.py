@@ -21,6 +21,7 @@ from include.key import Key
 from include.ledger.engine import connect, writing
 from include.ledger.runs import Result, Run
 from include.ledger.tables import commit_stories, commits, outcomes, stories, tracker_issues
+from include.story_writing.run import write
 from include.story_writing.trackers.run import mirror
 from tests import rows
 from tests.conftest import NOW
@@ -117,6 +118,27 @@ def test_a_new_revision_updates_title_body_and_labels(ledger: Engine, forge: For
     assert sync(ledger, forge, 1)["updated"] == ["S-1"]
     assert (ticket.title, "I want more, so" in ticket.body) == ("Better words", True)
     assert sorted(ticket.labels) == ["closed-loop", "mine", "status: scoped", "story: bug"]
+
+
+def test_with_the_writing_of_stories_it_comes_to_rest(ledger: Engine, forge: Forge) -> None:
+    """A story that a person dropped there stays dropped, and its theme gets no other one."""
+    rows.theme(ledger, "t", [NOW - timedelta(days=n) for n in range(9)], name="coupon is refused at checkout")
+
+    def turn(n: int) -> tuple[list[str], Result]:
+        run = replace(RUN, run_id=f"run-{n}", at=NOW + timedelta(hours=n))
+        published = write(ledger, rows.product(stories=forge.settings()), run)["publish"]
+        return published, sync(ledger, forge, n)
+
+    published, result = turn(0)
+    assert (published, len(result["created"])) == (["shop"], 1)
+    [ticket] = forge.tickets
+    forge.touch(ticket, labels=[*ticket.labels, "wontfix"])
+    assert turn(1)[1]["publish"] == ["shop"]
+    for n in (2, 3):
+        published, result = turn(n)
+        assert (published, result["publish"], result["error"]) == ([], [], None)
+    assert (len(forge.tickets), ticket.state) == (1, "closed")
+    assert [row["status"] for row in rows.get(ledger, stories)] == ["dropped"]
 
 
 def test_figures_alone_are_not_worth_an_edit(ledger: Engine, forge: Forge) -> None:
@@ -356,6 +378,17 @@ def test_the_longest_story_fits(ledger: Engine, forge: Forge) -> None:
         assert len(ticket.comments) == 1
 
 
+def test_where_nothing_happened_nothing_is_sent_again(ledger: Engine, forge: Forge) -> None:
+    ticket = one(ledger, forge)
+    answers: list[int] = []
+    forge.after = lambda asked: answers.append(forge.route(asked).status) if asked.path.endswith("/issues") else None
+    for n in range(1, 5):
+        sync(ledger, forge, n)
+    assert answers == [200, 200, 200, 304, 304]  # the first time, all that bear our label too
+    forge.touch(ticket, labels=["wontfix"])
+    assert sync(ledger, forge, 5)["dropped"] == ["S-1"]
+
+
 class TestFaults:
     """A tracker that is down delays only itself; a wrong token is said at once."""
 
@@ -535,7 +568,7 @@ def test_a_kill_between_the_tracker_and_the_ledger_does_nothing_twice(migrated: 
     killed, expected, ledger = in_a_process(*fresh("whole"))
     assert not killed
     writes = expected.pop()
-    assert writes >= 10  # the four issues are created, updated, labelled, commented, closed
+    assert writes >= 9  # the four issues are created, updated, labelled, commented, closed
     for n in range(1, writes + 1):
         file, folder = fresh(f"kill{n}")
         assert in_a_process(file, folder, n)[0]
