@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "duplicates", "understanding", "support",
-         "judge")
+         "judge", "planning", "dependencies")
 RESULTS = Path(".bench/results.json")
 
 

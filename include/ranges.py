@@ -5,8 +5,9 @@ A prerelease is in a range only where a bound of it names a prerelease of the sa
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from semver import Version
@@ -14,6 +15,7 @@ from semver import Version
 from include.errors import InputError
 
 MAX_LENGTH = 200
+MAX_SPANS = 64  # beyond it, alternatives that overlap are joined
 _PART = r"(?:0|[1-9]\d{0,8}|[xX*])"
 _PARTIAL = rf"(?P<major>{_PART})(?:\.(?P<minor>{_PART}))?(?:\.(?P<patch>{_PART}))?(?P<pre>-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
 _BOUND = re.compile(rf"(?P<sign>\^|~>?|>=|<=|>|<|=|==)?\s*v?{_PARTIAL}", re.ASCII)
@@ -50,11 +52,12 @@ class Range:
     spans: tuple[Span, ...]
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def parse(cls, text: str) -> Self:
         """Read a range. Raises InputError where it is none; a range that no version can be in (`>2 <1`) is one, and is empty."""
         if len(text) > MAX_LENGTH:
             raise InputError(f"a range is longer than {MAX_LENGTH} characters")
-        spans = tuple(_alternative(part, text) for part in text.split("||"))
+        spans = dict.fromkeys(_alternative(part, text) for part in text.split("||"))
         return cls(text.strip() or "*", tuple(span for span in spans if span))
 
     def __contains__(self, version: str | Version) -> bool:
@@ -62,32 +65,40 @@ class Range:
         return any(found in span for span in self.spans)
 
     def __and__(self, other: "Range") -> "Range":
-        both = tuple(span for one in self.spans for two in other.spans if (span := one & two))
-        return Range(f"({self.text}) and ({other.text})", both)
+        both = dict.fromkeys(span for one in self.spans for two in other.spans if (span := one & two))
+        return Range(f"({self.text}) and ({other.text})", tuple(both))
 
     def __bool__(self) -> bool:
         return bool(self.spans)
 
 
 def clash(ranges: Sequence[Range]) -> tuple[int, ...]:
-    """The places of the fewest ranges, in order, that no version can be in together: () where all have one in common.
+    """The places, in order, of ranges that no version can be in together: () where all have one in common.
 
-    One that is empty by itself, else the first two that clash, else (alternatives may clash only together) all up to the
-    first that leaves nothing.
+    Told is the first range that leaves nothing of those before it, with the first of them that it clashes with alone, or (since
+    alternatives may clash only together) with all of them; alone where it is empty by itself. Takes time linear in the ranges.
     """
-    for place, one in enumerate(ranges):
-        if not one:
-            return (place,)
-    for place, one in enumerate(ranges):
-        for other in range(place):
-            if not ranges[other] & one:
-                return (other, place)
     left = Range("*", (Span(_version()),))
     for place, one in enumerate(ranges):
-        left = Range("", (left & one).spans)
+        left = left & one
+        left = Range("*", left.spans if len(left.spans) <= MAX_SPANS else _joined(left.spans))
         if not left:
-            return tuple(range(place + 1))
+            alone = () if one else (place,)
+            return alone or next(((other, place) for other in range(place) if not ranges[other] & one), tuple(range(place + 1)))
     return ()
+
+
+def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans that overlap as one."""
+    found: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.low):
+        last = found[-1] if found else None
+        if last is not None and (last.high is None or span.low <= last.high):
+            high = None if last.high is None or span.high is None else max(last.high, span.high)
+            found[-1] = Span(last.low, high, last.prereleases | span.prereleases)
+        else:
+            found.append(span)
+    return tuple(found)
 
 
 def _alternative(part: str, text: str) -> Span:

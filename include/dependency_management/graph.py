@@ -15,8 +15,9 @@ def whole(needs: Needs) -> dict[str, list[str]]:
 
 def turned(needs: Needs) -> dict[str, list[str]]:
     """The graph the other way round: for each thing, what needs it."""
-    found: dict[str, list[str]] = {name: [] for name in whole(needs)}
-    for name, others in whole(needs).items():
+    graph = whole(needs)
+    found: dict[str, list[str]] = {name: [] for name in graph}
+    for name, others in graph.items():
         for other in others:
             found[other].append(name)
     return found
@@ -35,6 +36,24 @@ def path(needs: Needs, start: str, end: str, within: Collection[str] | None = No
                     return _back(before, start, end)
                 waiting.append(other)
     return []
+
+
+def from_root(users: Needs, name: str) -> list[str]:
+    """The shortest way to `name` from a thing that nothing needs, which begins it; [name] where no such thing leads to it.
+
+    `users` is the graph turned round: what needs each thing.
+    """
+    towards: dict[str, str] = {}
+    waiting = deque([name])
+    while waiting:
+        other = waiting.popleft()
+        if not users.get(other):
+            return _back(towards, name, other)[::-1] if other != name else [name]
+        for user in sorted(users[other]):
+            if user not in towards and user != name:
+                towards[user] = other
+                waiting.append(user)
+    return [name]
 
 
 def _back(before: Mapping[str, str], start: str, end: str) -> list[str]:
@@ -97,35 +116,40 @@ def layers(needs: Needs) -> list[list[str]]:
 
     What things in a cycle need of one another is left out (`acyclic`).
     """
-    graph = acyclic(needs)
+    return _layers(acyclic(needs))
+
+
+def _layers(graph: Mapping[str, list[str]]) -> list[list[str]]:
     users, left = turned(graph), {name: len(others) for name, others in graph.items()}
     found: list[list[str]] = []
     ready = [name for name, count in left.items() if not count]
     while ready:
         found.append(sorted(ready))
-        free: list[str] = []
-        for name in found[-1]:
-            for user in users[name]:
-                left[user] -= 1
-                if not left[user]:
-                    free.append(user)
-        ready = free
+        ready = []
+        for user in (user for name in found[-1] for user in users[name]):
+            left[user] -= 1
+            if not left[user]:
+                ready.append(user)
     return found
 
 
 def earliest(needs: Needs, days: Mapping[str, float]) -> dict[str, float]:
     """When each thing can start at the earliest, in days, where each lasts `days` (0 where it isn't named) and starts when all
     that it needs is done (the forward pass of the critical path method; Kelley & Walker 1959)."""
-    graph = acyclic(needs)
+    return _starts(acyclic(needs), days)
+
+
+def _starts(graph: Mapping[str, list[str]], days: Mapping[str, float]) -> dict[str, float]:
     start: dict[str, float] = {}
-    for name in (name for layer in layers(graph) for name in layer):
+    for name in (name for layer in _layers(graph) for name in layer):
         start[name] = max((start[other] + days.get(other, 0) for other in graph[name]), default=0.0)
     return start
 
 
 def critical(needs: Needs, days: Mapping[str, float]) -> list[str]:
     """The critical path: the longest chain of things that wait for one another, first to last; [] where nothing is named."""
-    graph, start = acyclic(needs), earliest(needs, days)
+    graph = acyclic(needs)
+    start = _starts(graph, days)
     if not start:
         return []
     found = [min(start, key=lambda name: (-start[name] - days.get(name, 0), name))]

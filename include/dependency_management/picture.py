@@ -1,20 +1,23 @@
 """The graph as a picture: products in the order of their releases, from left to right, and the stories that wait for them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from include.markup import html_text
 
 WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 190, 46, 290, 74, 40
-MAX_PRODUCTS, MAX_STORIES = 120, 40
+MAX_PRODUCTS, MAX_STORIES, MAX_LABELS = 120, 40, 4
 STYLE = """\
 text{font:12px system-ui,"Noto Sans KR","NanumGothic",sans-serif;fill:#1a202c}text.small{font-size:10px;fill:#4a5568}
 rect{fill:#ebf4ff;stroke:#3182ce;rx:6}.runs rect{fill:#f0fff4;stroke:#38a169}.wrong rect{fill:#fff5f5;stroke:#e53e3e}
 .story rect{fill:#fffaf0;stroke:#dd6b20;stroke-dasharray:4 3}path{fill:none;stroke:#718096}
 path.waits{stroke:#dd6b20;stroke-dasharray:5 4}
 path.wrong{stroke:#e53e3e;stroke-width:2}"""
+ARROW = """<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerUnits="userSpaceOnUse" markerWidth="8"
+ markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#718096;stroke:none"/></marker></defs>"""
 Point = tuple[float, float]
+Arrow = tuple[str, str, str, str]  # from, to, kind, label
 
 
 def picture(graph: Mapping[str, Any], focus: str) -> str:
@@ -25,16 +28,13 @@ def picture(graph: Mapping[str, Any], focus: str) -> str:
     """
     chosen = _chosen(graph, focus)
     products = {item["name"]: item for item in graph["products"] if item["name"] in chosen}
-    blocks = [row for row in graph["blocks"] if row["on_story"] is not None or row["on_product"] in products][:MAX_STORIES]
+    blocks = [row for row in graph["blocks"] if row["on_story"] or row["on_product"] in products][:MAX_STORIES]
     places = _places(products, graph["needs"])
-    across = max((x for x, _ in places.values()), default=MARGIN) + ACROSS
-    for number, name in enumerate(dict.fromkeys(row["story"] for row in blocks)):
-        places[name] = (across, MARGIN + number * DOWN)
+    _put_stories(places, blocks)
     wrong = {name for item in graph["problems"] for name in item["products"]}
-    parts = [_arrow(places[need["on"]], places[need["product"]], _kind(need, wrong), need["needs"]) for need in graph["needs"]
-             if need["on"] in products and need["product"] in products]
-    parts += [_arrow(places[row["on_story"] or row["on_product"]], places[row["story"]], "waits", row["needs"] or "")
-              for row in blocks if (row["on_story"] or row["on_product"]) in places]
+    arrows = [(need["on"], need["product"], _kind(need, wrong), need["needs"]) for need in graph["needs"]]
+    arrows += [(row["on_story"] or row["on_product"], row["story"], "waits", row["needs"] or "") for row in blocks]
+    parts = [_arrow(places[start], port, kind, label) for start, port, kind, label in _ports(arrows, places)]
     parts += [_product(places[name], item, name in wrong) for name, item in products.items()]
     parts += [_box(places[name], "story", name, f"of {product} waits") for name, product in
               {row["story"]: row["product"] for row in blocks}.items()]
@@ -73,6 +73,29 @@ def _places(products: Mapping[str, Any], needs: Iterable[Mapping[str, Any]]) -> 
     return places
 
 
+def _put_stories(places: dict[str, Point], blocks: Iterable[Mapping[str, Any]]) -> None:
+    """Stories stand below the products, to the right of what they wait for."""
+    below = max((y for _, y in places.values()), default=MARGIN) + DOWN
+    free: dict[float, float] = defaultdict(lambda: below)
+    for row in blocks:
+        x = places.get(row["on_story"] or row["on_product"], (MARGIN, 0.0))[0] + ACROSS
+        if row["story"] not in places:
+            places[row["story"]] = (x, free[x])
+            free[x] += DOWN
+
+
+def _ports(arrows: Iterable[Arrow], places: Mapping[str, Point]) -> Iterator[tuple[str, Point, str, str]]:
+    """Each arrow with the point at which it arrives: those to one box arrive below one another. Many bear no labels."""
+    arriving: dict[str, list[Arrow]] = defaultdict(list)
+    for arrow in arrows:
+        if arrow[0] in places and arrow[1] in places:
+            arriving[arrow[1]].append(arrow)
+    for end, several in arriving.items():
+        x, y = places[end]
+        for number, (start, _, kind, label) in enumerate(sorted(several, key=lambda arrow: places[arrow[0]][1]), 1):
+            yield start, (x, y + HEIGHT * number / (len(several) + 1)), kind, label if len(several) <= MAX_LABELS else ""
+
+
 def _kind(need: Mapping[str, Any], wrong: set[str]) -> str:
     if need["product"] in wrong and need["on"] in wrong:
         return "wrong"
@@ -81,9 +104,10 @@ def _kind(need: Mapping[str, Any], wrong: set[str]) -> str:
 
 def _product(place: Point, item: Mapping[str, Any], wrong: bool) -> str:
     runs = f"{item['deployed']} runs" if item["deployed"] else "not deployed"
-    waiting = f", {item['waiting']} wait" if item["waiting"] else ""
+    stories = "1 story" if item["stories"] == 1 else f"{item['stories']} stories"
+    waiting = f", {item['waiting']} waiting" if item["waiting"] else ""
     return _box(place, "wrong" if wrong else "runs" if item["deployed"] else "", item["name"],
-                f"{runs} · {item['stories']} stories{waiting}")
+                f"{runs} · {stories}{waiting}")
 
 
 def _box(place: Point, kind: str, title: str, below: str) -> str:
@@ -95,12 +119,12 @@ def _box(place: Point, kind: str, title: str, below: str) -> str:
 
 def _arrow(start: Point, end: Point, kind: str, label: str) -> str:
     """From the right side of what is needed to the left side of what needs it; backwards (in a cycle) around, below the boxes."""
-    (x, y), (u, v) = (start[0] + WIDTH, start[1] + HEIGHT / 2), (end[0], end[1] + HEIGHT / 2)
-    bend = max((u - x) / 2, 40)
+    (x, y), (u, v) = (start[0] + WIDTH, start[1] + HEIGHT / 2), end
+    bend = max((u - x) / 2, 50)
     low = 0 if u > x else DOWN * 0.8
     line = f"M{x:g} {y:g}C{x + bend:g} {y + low:g} {u - bend:g} {v + low:g} {u:g} {v:g}"
     return (f'<path class="{kind}" d="{line}" marker-end="url(#arrow)"/>'
-            f'<text class="small" x="{u - 8:g}" y="{v - 5:g}" text-anchor="end">{html_text(label, 16)}</text>')
+            f'<text class="small" x="{u - 10:g}" y="{v - 3:g}" text-anchor="end">{html_text(label, 16)}</text>')
 
 
 def _notes(graph: Mapping[str, Any], drawn: int) -> list[str]:
@@ -120,8 +144,6 @@ def _svg(places: Iterable[Point], parts: list[str], notes: list[str]) -> str:
     lines = [f'<text class="small" x="{MARGIN}" y="{foot + 16 * number:g}">{html_text(text, 160)}</text>'
              for number, text in enumerate(notes, 1)]
     width, height = max(width, 900 if notes else 0), foot + 16 * len(notes) + MARGIN
-    size = f"{width:g} {height:g}"
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {size}">'
-            f'<style>{STYLE}</style><defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
-            f'markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#718096;stroke:none"/></marker></defs>'
-            f'<rect width="100%" height="100%" style="fill:#fff;stroke:none"/>{"".join(parts)}{"".join(lines)}</svg>\n')
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}">'
+            f'<style>{STYLE}</style>{ARROW}<rect width="100%" height="100%" style="fill:#fff;stroke:none"/>'
+            f'{"".join(parts)}{"".join(lines)}</svg>\n')

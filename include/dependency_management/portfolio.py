@@ -8,11 +8,13 @@ from typing import Literal
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from include.dependency_management.graph import cycles, knots, path
+from include.dependency_management.graph import cycles, from_root, knots, turned
 from include.dependency_management.manifests import Component
 from include.errors import InputError
 from include.product import Product
 from include.ranges import Range, clash
+
+MAX_TOLD = 10  # of a contradiction's needs, and of a path's ends
 
 
 @dataclass(frozen=True, order=True)
@@ -106,24 +108,23 @@ def _missing(needs: Sequence[Need], known: set[str]) -> list[Problem]:
 
 def _contradictions(needs: Sequence[Need]) -> list[Problem]:
     """Products of which no version suits all that need them; each need is told with its path from whoever needs it first."""
-    graph, by_target = graph_of(needs), defaultdict(list)
+    users, by_target = turned(graph_of(needs)), defaultdict(list)
     for need in needs:
         by_target[need.on].append(need)
     found = []
     for target, several in sorted(by_target.items()):
         if places := clash([Range.parse(need.needs) for need in several]):
-            told = [several[place] for place in places]
-            text = " but ".join(f"{_way(graph, need)} {need.needs} ({need.said})" for need in told)
+            told = [several[place] for place in places[-MAX_TOLD:]]
+            text = " but ".join(f"{_way(users, need)} {need.needs} ({need.said})" for need in told)
             found.append(Problem("contradiction", (target, *sorted({need.product for need in told})),
                                  f"no version of {target} suits all: {text}"))
     return found
 
 
-def _way(graph: Mapping[str, set[str]], need: Need) -> str:
+def _way(users: Mapping[str, Sequence[str]], need: Need) -> str:
     """`root needs … needs product needs target`: from a product that nobody needs, where one leads here."""
-    users = {other for others in graph.values() for other in others}
-    ways = [way for root in sorted(graph) if root not in users and (way := path(graph, root, need.product))]
-    return " needs ".join([*min(ways, key=len, default=[need.product]), need.on])
+    way = [*from_root(users, need.product), need.on]
+    return " needs ".join(way if len(way) <= MAX_TOLD * 2 else [*way[:MAX_TOLD], "…", *way[-MAX_TOLD:]])
 
 
 def _locks(components: Mapping[str, Sequence[Component]]) -> list[Problem]:
