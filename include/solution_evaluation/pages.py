@@ -42,7 +42,7 @@ def question(comparison: Comparison, why: Sequence[str]) -> str:
     again = [f"It is asked again: {markdown('; '.join(why), 1000)}.", ""] if why else []
     story = [f"For story {markdown(comparison.need.story)}.", ""] if comparison.need.story else []
     return "\n".join([*again, *story, *_ranking(comparison), "", "### What would change it", "", *_changeable(comparison), "",
-                      "### Facts", "", *_facts(comparison)]) + "\n"
+                      "### Facts", "", *_facts(comparison, short=True)]) + "\n"
 
 
 def adr(comparison: Comparison, decision: Decision, why: Sequence[str]) -> str:
@@ -118,11 +118,11 @@ def _ranking(comparison: Comparison) -> list[str]:
 
 def _line(row: Row, comparison: Comparison) -> str:
     cells = " | ".join(_value(row.facts[item.fact]) for item in comparison.need.criteria)
-    unshown = f"<br>not shown: {markdown(', '.join(row.unshown))}" if row.unshown else ""
+    unshown = f"; not shown: {markdown(', '.join(row.unshown))}" if row.unshown else ""
     name = f"{markdown(row.candidate.name)} ({row.candidate.kind.replace('_', ' ')}){unshown}"
     standing = row.standing
     if standing is None:
-        return f"| out | {name}<br>{markdown('; '.join(row.out), 500)} | | {cells} |"
+        return f"| out | {name}: {markdown('; '.join(row.out), 500)} | | {cells} |"
     span = f"{standing.closeness:.3f}" + (f" to {standing.at_best:.3f}" if standing.at_best > standing.closeness else "")
     return f"| {_place(row)} | {name} | {span} | {cells} |"
 
@@ -132,13 +132,16 @@ def _value(fact: Fact) -> str:
         return "_missing_"
     if isinstance(fact.value, bool):
         return "yes" if fact.value else "no"
-    return f"{fact.value:g}" if isinstance(fact.value, float | int) else markdown(fact.value, 100)
+    return f"{fact.value:.10g}" if isinstance(fact.value, float | int) else markdown(fact.value, 100)
 
 
-def _facts(comparison: Comparison) -> list[str]:
+def _facts(comparison: Comparison, short: bool = False) -> list[str]:
+    """All facts with their date and source; `short`: those that decide."""
     lines = ["| candidate | fact | value | as of | source |", "|---|---|---|---|---|"]
+    deciding = {item.fact for item in comparison.need.criteria} | {"licence", "licence_allowed", "version"}
     return lines + [f"| {markdown(row.candidate.name)} | {markdown(fact.name)} | {_value(fact)}{_detail(fact)} "
-                    f"| {fact.at:%Y-%m-%d} | {_source(fact)} |" for row in comparison.rows for fact in row.facts.values()]
+                    f"| {fact.at:%Y-%m-%d} | {_source(fact)} |" for row in comparison.rows for fact in row.facts.values()
+                    if fact.name in deciding or not short]
 
 
 def _detail(fact: Fact) -> str:
