@@ -17,7 +17,7 @@ LATER = 0.9  # what value is worth that comes an iteration later
 ROUNDING = 1e-6  # person-days
 SMALL = 400  # choices (works × iterations) up to which the optimum is proved; beyond, the gap is at most GAP
 GAP = 0.01
-SECONDS = 8.0
+SECONDS = 5.0
 LARGEST = 600  # works that are looked at; of more, those that are worth most by the day, and what greedy would take
 
 
@@ -222,15 +222,31 @@ def _solved(works: Sequence[Work], frame: Frame) -> Chosen | None:
     gains = np.array([-work.value / scale * step for work in works for step in steps])
     small = gains.size <= SMALL
     found = _milp(gains, rows, np.ones(gains.size), Bounds(0, 1), 0.0 if small else GAP)
-    by_hand = greedy(works, frame)
-    kept = all(by_hand.get(work.id, np.inf) <= last for work in works if (last := _last(work)) is not None)
+    if found.x is None and found.status != 1:  # 1: out of time; else there is none
+        return None
+    others = [greedy(works, frame), *([] if small or count == 1 else [_one_by_one(works, frame)])]
+    others = [some for some in others if all(
+        some.get(work.id, np.inf) <= last for work in works if (last := _last(work)) is not None)]
+    other = max(others, key=lambda some: worth(works, some), default=None)
     if found.x is None:
-        return Chosen(by_hand, exact=False) if kept and found.status == 1 else None
+        return None if other is None else Chosen(other, exact=False)
     solved = {work.id: int(is_in.argmax()) + 1
               for work, is_in in zip(works, found.x.reshape(-1, count) > 0.5, strict=True) if is_in.any()}
-    if kept and worth(works, by_hand) > worth(works, solved):
-        return Chosen(by_hand, exact=False)
+    if other is not None and worth(works, other) > worth(works, solved):
+        return Chosen(other, exact=False)
     return Chosen(solved, exact=small and found.status == 0)
+
+
+def _one_by_one(works: Sequence[Work], frame: Frame) -> dict[str, int]:
+    """The best choice for the first iteration, then for the next of what is left, and so on: quick, and mostly good. It looks
+    ahead to no date."""
+    placed: dict[str, int] = {}
+    for t, capacity in enumerate(frame.capacities):
+        left = [replace(work, after=tuple(other for other in work.after if other not in placed), pinned=work.pinned and not t,
+                        by=1 if work.by == t + 1 else None) for work in works if work.id not in placed]
+        found = _solved(left, Frame((capacity,), {name: (row[t],) for name, row in frame.kept.items()}))
+        placed |= dict.fromkeys(found.iterations if found else (), t + 1)
+    return placed
 
 
 def _last(work: Work) -> int | None:
