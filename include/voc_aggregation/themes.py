@@ -230,26 +230,36 @@ def _alike(vectors: csr_matrix, stars: list[Indices]) -> list[Indices]:
 
 
 _SENTENCE = re.compile(r"(?<=[.!?。~])\s+|\n+")
+_SIGHS = re.compile(r"^[\s.,;:!~^*=_-]+|(?:[\s.,;!~^*=_ㄱ-ㅎㅏ-ㅣ-]|(?<=\?)\?|[:;]-?[()DP])+$")  # what stands around a sentence
+NAME_WIDTH = (8, 70)  # a syllable of Hangul is as wide as two letters
 
 
 def name_from(texts: Sequence[str]) -> str:
-    """A readable name: the first sentence of the most central of `texts` (most central first) that has a good length."""
+    """A readable name: the first sentence of the most central of `texts` (most central first) that has a good width."""
     firsts = [_first_sentence(text) for text in texts]
-    good = [first for first in firsts if 8 <= len(first) <= 70]
-    return (good or firsts)[0] or "?"
+    good = [first for first in firsts if NAME_WIDTH[0] <= _width(first) <= NAME_WIDTH[1]]
+    found = next(filter(None, [*good, *firsts]), "?")
+    return found[0].upper() + found[1:]
 
 
 def _first_sentence(text: str) -> str:
-    return plain(next((part for part in _SENTENCE.split(text.strip()) if len(part) > 4), text), 80).rstrip(".,;!~ ")
+    return _SIGHS.sub("", plain(next((part for part in _SENTENCE.split(text.strip()) if len(part) > 4), text), 80))
+
+
+def _width(text: str) -> int:
+    return sum(2 if "가" <= letter <= "힣" else 1 for letter in text)
 
 
 def quotes(candidates: Sequence[tuple[str, str, float]]) -> set[str]:
     """The ids of up to QUOTES voices to show, of (id, language, similarity): the most central one of each language that is at
-    least half as near as the first, then others.
+    least half as near as the first, then others. Those as near as one before them come last: they mostly say the same.
     """
     ranked = sorted(candidates, key=lambda item: (-item[2], item[0]))
     leading: dict[str, str] = {}
     for voice, language, similarity in ranked:
         if similarity >= ranked[0][2] / 2:
             leading.setdefault(language, voice)
-    return set(list(dict.fromkeys([*leading.values(), *(voice for voice, _, _ in ranked)]))[:QUOTES])
+    said: dict[float, str] = {}
+    for voice, _, similarity in ranked:
+        said.setdefault(similarity, voice)
+    return set(list(dict.fromkeys([*leading.values(), *said.values(), *(voice for voice, _, _ in ranked)]))[:QUOTES])

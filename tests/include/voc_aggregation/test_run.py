@@ -245,7 +245,7 @@ def test_signals_are_voices_once_for_each_time_they_open(ledger: Engine, artifac
     assert (voice["origin"], voice["source"]) == ("operation", "operations")
     assert voice["text"].endswith("too fast at [ip]")
     assert (theme["kind"], theme["size"], theme["per_week"]) == ("operation", 1, 0.25)
-    assert theme["name"].startswith("errors: the error budget burns")
+    assert theme["name"].startswith("Errors: the error budget burns")
     assert [row["quote"] for row in get(ledger, theme_voices)] == [True]
     assert hear(ledger, shop(), artifacts, 2)["publish"] == []
     put(ledger, signals, signal("errors", first_at=NOW + timedelta(days=1)))

@@ -107,13 +107,21 @@ def test_every_voice_is_in_at_most_one_theme_and_sizes_add_up(texts: list[str], 
 def test_a_name_is_a_readable_sentence() -> None:
     assert themes.name_from(["ok", "The coupon isn't applied. I paid the full price!"]) == "The coupon isn't applied"
     assert themes.name_from(["쿠폰이\x00 적용되지 않아요\n정가로 결제"]) == "쿠폰이 적용되지 않아요"
+    assert themes.name_from(["정말 최고 -_-ㅋㅋ"]) == "정말 최고"
+    assert themes.name_from(["굿!!", "연기 굿~~ ^^", "..음악은 글쎄?? ㅋㅋ"]) == "음악은 글쎄?"
+    assert themes.name_from(["재밌어요..ㅋ"]) == "재밌어요"
+    assert themes.name_from(["what are your exchange rates at?"]) == "What are your exchange rates at?"
+    assert themes.name_from(["Crash (Android) :)", "ok"]) == "Crash (Android)"
     assert themes.name_from(["?"]) == "?"
+    assert themes.name_from(["", "!!", "굿"]) == "굿"
+    assert themes.name_from([]) == "?"
     assert len(themes.name_from(["word " * 100])) <= 80
 
 
 def test_quotes_show_each_language_first() -> None:
     voices_ = [("a", "en", 0.9), ("b", "en", 0.8), ("c", "en", 0.7), ("d", "ko", 0.6), ("e", "ja", 0.1)]
     assert themes.quotes(voices_) == {"a", "d", "b"}
+    assert themes.quotes([("a", "en", 0.9), ("b", "en", 0.9), ("c", "en", 0.9), ("d", "en", 0.8)]) == {"a", "d", "b"}
     assert themes.quotes([]) == set()
 
 
