@@ -1,4 +1,5 @@
-"""What is learnt from labels: macro F1 on re21-feedback (five folds) and accuracy on nsmc-ko-dev (films held out).
+"""What is learnt from labels: macro F1 on re21-feedback (five folds), how far probabilities are off there (expected calibration
+error, ten bins of the likeliest label; Brier), and accuracy on nsmc-ko-dev (films held out).
 
 The peer is TF-IDF with logistic regression on the same splits: on re21-feedback words and pairs of words with balanced classes,
 on nsmc-ko-dev characters, whichever of two usual settings does better.
@@ -92,7 +93,48 @@ def measure() -> list[dict[str, Any]]:
         both = [float(f1_score(labels, cross_validated(texts, labels, learn), average="macro")) for learn in (ours, peer)]
         rows.append(row(f"kinds_{name}", both[0], "macro F1", "TF-IDF + logistic regression", both[1], len(texts),
                         f"five folds; NOTE.md: {published}", more_is_better=True))
-    return [*rows, _feeling()]
+    return [*rows, _calibration(), _feeling()]
+
+
+def _calibration() -> dict[str, Any]:
+    """The three golden sets, each in five folds, pooled."""
+    told = [calibration(*reviews(name)) for name in FEEDBACK if name != "SHAH"]
+    (ours_ece, ours_brier), (peer_ece, peer_brier) = (
+        _off(np.concatenate([one[who][0] for one in told]), np.concatenate([one[who][1] for one in told])) for who in (0, 1))
+    return row("calibration", ours_ece, "expected calibration error", "TF-IDF + logistic regression", peer_ece,
+               sum(len(one[0][0]) for one in told), f"P1, P2, P3 pooled; Brier {ours_brier:.3f}, the peer's {peer_brier:.3f}",
+               more_is_better=False)
+
+
+Sure = tuple[Any, Any]  # for each text: the probability of the likeliest label, whether it was right
+
+
+def calibration(texts: list[str], labels: list[str]) -> tuple[Sure, Sure]:
+    """How sure our classifier and the peer were of each text, held out in five folds, and whether they were right."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold
+
+    chance, right = np.zeros((2, len(texts))), np.zeros((2, len(texts)), bool)
+    truth = np.asarray(labels)
+    for known, held in StratifiedKFold(5, shuffle=True, random_state=0).split(texts, labels):
+        some, others = [texts[at] for at in known], [texts[at] for at in held]
+        model = train(some, truth[known].tolist())
+        vectorizer = TfidfVectorizer(ngram_range=(1, 2))
+        theirs = LogisticRegression(max_iter=1000, class_weight="balanced").fit(vectorizer.fit_transform(some), truth[known])
+        for who, (scores, names) in enumerate((
+                (model.scores(others), model.labels), (theirs.predict_proba(vectorizer.transform(others)), theirs.classes_))):
+            chance[who, held] = scores.max(axis=1)
+            right[who, held] = np.asarray(names)[scores.argmax(axis=1)] == truth[held]
+    return (chance[0], right[0]), (chance[1], right[1])
+
+
+def _off(chance: Any, right: Any) -> tuple[float, float]:
+    """The expected calibration error of ten bins, and the Brier score of the likeliest label."""
+    bins = np.minimum((chance * 10).astype(int), 9)
+    gaps = [abs(float(chance[bins == one].mean() - right[bins == one].mean())) * float((bins == one).mean())
+            for one in np.unique(bins)]
+    return sum(gaps), float(np.mean((chance - right) ** 2))
 
 
 def _feeling() -> dict[str, Any]:
