@@ -26,6 +26,7 @@ from include.story_writing.rules import (
     Theme,
     assessed,
     doubled,
+    errors_of,
     new_story,
     renewed,
     story_id,
@@ -40,9 +41,9 @@ Rows = Mapping[str, Row]
 def write(engine: Engine, product: Product, run: Run) -> Result:
     """Write the stories of a product's themes.
 
-    Returns `created`, `reopened`, `changed`, `dropped`, `proposed` (other words for a story that a person wrote), `drafts` (story
-    ids; what must be mended stands in their `quality`), `refreshed` (a count), and `publish`: the product where there is
-    something to plan anew (see `rules.renewed`).
+    Returns `created`, `reopened`, `changed`, `dropped`, `proposed` (other words for a story that a person wrote; all story ids),
+    `drafts` (what must be mended, by story), `refreshed` (a count), and `publish`: the product where there is something to plan
+    anew (see `rules.renewed`).
     """
     if known := result_of(engine, run):
         return known
@@ -71,7 +72,7 @@ def _written(connection: Connection, product: Product, run: Run, themes: Themes)
     material = sorted(story for story, new in fresh.items() if new.material or _turned(known[story], rows[story]))
     return {"created": sorted(created), "changed": material, "dropped": sorted(twice),
             "reopened": sorted(story for story, new in fresh.items() if new.reopened), "proposed": proposed,
-            "drafts": sorted(story for story, row in rows.items() if row["status"] == "draft"),
+            "drafts": {story: errors_of(row) for story, row in sorted(rows.items()) if row["status"] == "draft"},
             "refreshed": len(changed) - len(created), "publish": [product.name] if created or material or twice else []}
 
 

@@ -79,7 +79,7 @@ def test_a_theme_that_changes_proposes_and_a_person_takes_or_refuses_it(ledger: 
 
 def test_a_story_that_fails_is_a_draft_until_it_is_mended(ledger: Engine) -> None:
     rows.theme(ledger, "t", DAYS, name="{noformat}")
-    assert write(ledger, rows.product(), RUN)["drafts"] == [T]
+    assert list(write(ledger, rows.product(), RUN)["drafts"]) == [T]
     assert {item["severity"] for item in only(ledger)["quality"]} == {"error"}
     result = ask(ledger, 1, title="Coupon refused", want="my coupon to be taken off the price")
     assert (result["status"], result["quality"]) == ("ready", [])

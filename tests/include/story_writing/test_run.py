@@ -11,13 +11,15 @@ from sqlalchemy import Engine, update
 from include.key import Key
 from include.ledger.engine import writing
 from include.ledger.runs import Result, Run
-from include.ledger.tables import stories, story_themes, theme_events, themes
+from include.ledger.tables import outcomes, stories, story_revisions, story_themes, theme_events, themes, voices
+from include.privacy.erasure import erase
+from include.redaction import author_hash
 from include.story_writing.rules import story_id
 from include.story_writing.run import write
 from include.story_writing.wording import gherkin_problem
 from tests import rows
 from tests.conftest import NOW
-from tests.crash import ledger_after_kills
+from tests.crash import dump, ledger_after_kills
 
 RUN = Run("story_writing", "run-1", Key("shop"), NOW)
 DAYS = [NOW - timedelta(days=n, hours=1) for n in range(10)]
@@ -93,7 +95,7 @@ def test_nothing_new_publishes_nothing(ledger: Engine) -> None:
     rows.theme(ledger, "t", DAYS)
     write(ledger, rows.product(), RUN)
     before = only(ledger)
-    assert again(ledger, 2) == {"created": [], "reopened": [], "changed": [], "dropped": [], "proposed": [], "drafts": [],
+    assert again(ledger, 2) == {"created": [], "reopened": [], "changed": [], "dropped": [], "proposed": [], "drafts": {},
                                 "refreshed": 0, "publish": []}
     assert only(ledger) == before
 
@@ -167,6 +169,74 @@ def test_of_two_stories_whose_themes_merged_one_is_dropped(ledger: Engine, statu
     assert again(ledger, 2)["publish"] == (["shop"] if after == "dropped" else [])
     assert {row["id"]: row["status"] for row in rows.get(ledger, stories)} == {story_id("a"): after, story_id("b"): "ready"}
     assert again(ledger, 3)["publish"] == []
+
+
+def test_of_two_stories_whose_themes_merged_what_a_person_wrote_stays(ledger: Engine) -> None:
+    rows.theme(ledger, "a", DAYS)
+    rows.theme(ledger, "b", DAYS)
+    write(ledger, rows.product(), RUN)
+    set_story(ledger, story_id("a"), edited_by="kim")
+    set_theme(ledger, "a", status="merged", merged_into="b")
+    assert again(ledger, 2)["dropped"] == []
+    assert {row["story_id"] for row in rows.get(ledger, story_themes, theme_id="b")} == {story_id("a"), story_id("b")}
+
+
+def test_a_merge_that_is_taken_back_brings_the_story_back(ledger: Engine) -> None:
+    rows.theme(ledger, "a", DAYS)
+    rows.theme(ledger, "b", DAYS)
+    write(ledger, rows.product(), RUN)
+    set_theme(ledger, "a", status="merged", merged_into="b")
+    assert again(ledger, 2)["dropped"] == [story_id("a")]
+    set_theme(ledger, "a", status="open", merged_into=None)
+    assert again(ledger, 3)["changed"] == [story_id("a")]
+    assert {row["status"] for row in rows.get(ledger, stories)} == {"ready"}
+    assert again(ledger, 4)["publish"] == []
+
+
+def test_a_story_foretells_what_earlier_ones_of_its_kind_did(ledger: Engine) -> None:
+    rows.theme(ledger, "t", DAYS)
+    rows.theme(ledger, "asked", DAYS, kind="feature")
+    for n in range(3):
+        rows.theme(ledger, f"old {n}", DAYS, status="resolved")
+        rows.story(ledger, f"S-{n}", f"old {n}", status="resolved", title=f"old {n}")
+        rows.put(ledger, outcomes, {
+            "story_id": f"S-{n}", "theme_id": f"old {n}", "release": "shop|1.0.0", "exposure": "requests", "before_voices": 100,
+            "before_exposure": 10.0, "after_voices": 20, "after_exposure": 10.0, "effect": 0.2, "low": 0.1, "high": 0.3,
+            "verdict": "relieved", "at": NOW})
+    write(ledger, rows.product(), RUN)
+    foretold = {row["id"]: row["relief"] for row in rows.get(ledger, stories)}
+    bug, feature = foretold[story_id("t")], foretold[story_id("asked")]
+    assert (bug["basis"], bug["n"]) == ("outcomes of 3 earlier bug stories", 3)
+    assert 0.65 < bug["expected"] < 0.8 < bug["high"] and bug["low"] < 0.65
+    assert (feature["n"], feature["basis"][:7]) == (0, "assumed")
+
+
+def test_how_bad_it_is_is_counted(ledger: Engine) -> None:
+    rows.theme(ledger, "t", DAYS)
+    for n, severity in enumerate(["critical", "low", "low"]):
+        with writing(ledger) as connection:
+            connection.execute(update(voices).where(voices.c.id == f"t-{n}").values(severity=severity))
+    write(ledger, rows.product(), RUN)
+    assert only(ledger)["evidence"]["severity"] == {"critical": 1, "low": 2}
+
+
+def test_two_themes_that_say_the_same_leave_one_draft(ledger: Engine) -> None:
+    rows.theme(ledger, "a", DAYS, name="coupon")
+    rows.theme(ledger, "b", DAYS, name="Coupon!")
+    drafts = write(ledger, rows.product(), RUN)["drafts"]
+    assert len(drafts) == 1 and "says the same as" in next(iter(drafts.values()))[0]
+
+
+def test_an_erased_voice_leaves_no_trace_in_the_history_of_words(ledger: Engine) -> None:
+    secret = "my neighbour Ms Kim of number 12 has the coupon"
+    rows.theme(ledger, "t", DAYS, name=secret, text=secret, author=author_hash("mina", b"key"))
+    write(ledger, rows.product(), RUN)
+    set_theme(ledger, "t", name="coupon")
+    again(ledger, 2)
+    assert [row["status"] for row in rows.get(ledger, story_revisions)] == ["superseded", "current"]
+    assert secret in str(rows.get(ledger, story_revisions))
+    assert erase(ledger, "shop", "mina", b"key", "mina", NOW)["story_revisions"] == 2
+    assert secret not in str(dump(ledger))
 
 
 def test_whatever_a_voice_says_the_story_stays_gherkin(ledger: Engine) -> None:
