@@ -100,7 +100,7 @@ def _calibration() -> dict[str, Any]:
     """The three golden sets, each in five folds, pooled."""
     told = [calibration(*reviews(name)) for name in FEEDBACK if name != "SHAH"]
     (ours_ece, ours_brier), (peer_ece, peer_brier) = (
-        _off(np.concatenate([one[who][0] for one in told]), np.concatenate([one[who][1] for one in told])) for who in (0, 1))
+        off(np.concatenate([one[who][0] for one in told]), np.concatenate([one[who][1] for one in told])) for who in (0, 1))
     return row("calibration", ours_ece, "expected calibration error", "TF-IDF + logistic regression", peer_ece,
                sum(len(one[0][0]) for one in told), f"P1, P2, P3 pooled; Brier {ours_brier:.3f}, the peer's {peer_brier:.3f}",
                more_is_better=False)
@@ -129,7 +129,7 @@ def calibration(texts: list[str], labels: list[str]) -> tuple[Sure, Sure]:
     return (chance[0], right[0]), (chance[1], right[1])
 
 
-def _off(chance: Any, right: Any) -> tuple[float, float]:
+def off(chance: Any, right: Any) -> tuple[float, float]:
     """The expected calibration error of ten bins, and the Brier score of the likeliest label."""
     bins = np.minimum((chance * 10).astype(int), 9)
     gaps = [abs(float(chance[bins == one].mean() - right[bins == one].mean())) * float((bins == one).mean())

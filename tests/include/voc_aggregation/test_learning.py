@@ -88,6 +88,15 @@ def test_app_reviews_are_told_apart(name: str, floor: float) -> None:
 
 
 @pytest.mark.shared
+def test_probabilities_are_what_they_say() -> None:
+    """The expected calibration error of what was held out of re21-feedback's P1."""
+    from bench.understanding import calibration, off, reviews
+
+    ours, peer = (off(*sure)[0] for sure in calibration(*reviews("P1-Golden")))
+    assert ours < min(0.08, peer)
+
+
+@pytest.mark.shared
 def test_feeling_of_korean_reviews_is_learnt() -> None:
     """nsmc-ko-dev, 8,000 reviews to learn from and 2,000 of other films, balanced."""
     from bench.understanding import film_reviews
