@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine
 
 from include.connection import Connections, no_connections
-from include.customer_support import signalled, store
+from include.customer_support import escalation, signalled, store
 from include.customer_support.hours import Hours
 from include.customer_support.intake import Heard, Intake, Opened, Reader
 from include.customer_support.sla import NEXT, Clock, Targets, Times, standing_clocks
@@ -52,6 +52,9 @@ def attend(engine: Engine, product: Product, run: Run, author_key: bytes, opened
         with lease(engine, f"support:{product.name}", run.run_id):
             result = _Desk(engine, product, product.support, run).attend(Reader(
                 engine, product, run, author_key, opened, connections))
+    if product.support and product.support.escalate_by:
+        with lease(engine, f"support:{product.name}", run.run_id):
+            escalation.tell(engine, product, run, connections)
     errors = [source["error"] for source in result["sources"].values() if source["error"]]
     if errors and len(errors) == len(result["sources"]):
         raise InputError("no ticket source could be read:\n" + "\n".join(errors))

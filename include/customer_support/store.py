@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
+from sqlalchemy import Connection, Engine, Select, and_, exists, func, or_, select
 
 from include.customer_support.tickets import GIVEN, OPEN, RESOLVED, WAITING
 from include.ledger.engine import reading
@@ -51,6 +51,19 @@ def unresolved(engine: Engine, product: str) -> dict[str, Row]:
     """The product's tickets that are not resolved."""
     query = select(tickets).where(tickets.c.product == product, tickets.c.status.in_([OPEN, WAITING])).order_by(tickets.c.id)
     return {row["id"]: row for row in _rows(engine, query)}
+
+
+def untold(engine: Engine, product: str, since: datetime) -> list[Row]:
+    """The escalations since then that nobody was told of yet, oldest first: the event, and what the ticket is."""
+    told = ticket_events.alias()
+    query = (select(ticket_events, tickets.c.external_id, tickets.c.subject, tickets.c.priority, tickets.c.team)
+             .join(tickets, tickets.c.id == ticket_events.c.ticket_id)
+             .where(tickets.c.product == product, ticket_events.c.kind == "escalated", ticket_events.c.at >= since,
+                    tickets.c.status != RESOLVED,
+                    ~exists().where(told.c.ticket_id == ticket_events.c.ticket_id, told.c.kind == "told",
+                                    told.c.at == ticket_events.c.at, told.c.what == ticket_events.c.what))
+             .order_by(ticket_events.c.at, ticket_events.c.ticket_id, ticket_events.c.what))
+    return list(_rows(engine, query))
 
 
 def taught(engine: Engine, product: str, most: int) -> list[Row]:

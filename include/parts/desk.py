@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 import yaml
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from include.parts.channels import Columns, FileSource, HttpSource, ImapSource, SqlSource
+from include.parts.channels import Columns, FileSource, Host, HttpSource, ImapSource, SqlSource
 from include.parts.part import Part
 
 PRESETS = Path(__file__).parent / "desk.yaml"
@@ -168,6 +168,15 @@ class Spikes(Part):
         0.001, description="The share of looks that raise a false alarm, where tickets come as a Poisson process.")
 
 
+class Notice(Part):
+    """How escalations are told to people."""
+
+    connection: str = Field(description="The Airflow connection of an SMTP server (type smtp; extra from_email), or of a webhook "
+                                        "(its host is the URL; a password is sent as a bearer token).")
+    mail_to: list[Annotated[str, Field(pattern=r"^[^@\s,]+@[^@\s,]+$")]] = Field([], description="For SMTP: who gets the mail.")
+    allow_hosts: list[Host] = Field([], description="For a webhook: hosts that may have a private or loopback address.")
+
+
 class Support(Part):
     """The support desk."""
 
@@ -182,6 +191,7 @@ class Support(Part):
     sla: dict[Priority, Promise] = Field({}, description="What is promised for each priority.")
     warn_at: Annotated[float, Field(gt=0, lt=1)] = Field(0.75, description="The share of a target after which a clock warns.")
     escalate_to: str | None = Field(None, description="The team that hears of warnings and breaches.")
+    escalate_by: Notice | None = Field(None, description="How they are told; without, warnings and breaches are signals alone.")
     spikes: Spikes = Spikes()
 
     @model_validator(mode="after")

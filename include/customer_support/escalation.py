@@ -1,0 +1,126 @@
+"""Escalations are told to people: a mail, or a POST to a webhook, where the product's desk names one.
+
+What is told is noted as an event of the ticket (`told`). A message that could not be sent is logged and tried again by the next
+look at the clocks, for as long as GIVE_UP; the signal of the breach is there in any case. A task that is killed between sending
+and noting sends the same message again, with the same Message-ID or Idempotency-Key, by which the other side may know it.
+"""
+
+import hashlib
+import logging
+import smtplib
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import httpx
+from sqlalchemy import Engine
+
+from include.connection import Connection, Connections
+from include.customer_support import store
+from include.errors import InputError
+from include.http_client import Client
+from include.ledger.engine import upsert, writing
+from include.ledger.runs import Run
+from include.ledger.tables import ticket_events
+from include.markup import plain
+from include.parts.desk import Notice
+from include.product import Product
+
+log = logging.getLogger(__name__)
+GIVE_UP = timedelta(days=1)
+SHOWN = 50  # tickets that a message names
+SECONDS = 20
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is told: `id` follows from what it is about."""
+
+    id: str
+    title: str
+    lines: list[str]
+    tickets: list[Row]
+
+
+@dataclass(frozen=True)
+class _Hook:
+    url: str
+    allow_hosts: Sequence[str]
+    headers: dict[str, str] = field(default_factory=dict)
+    timeout_seconds: float = SECONDS
+    total_seconds: float = 3 * SECONDS
+    max_bytes: int = 100_000
+
+
+def tell(engine: Engine, product: Product, run: Run, connections: Connections) -> int:
+    """Send one message about all escalations of `product` that nobody was told of yet; returns how many those were."""
+    if product.support is None or (notice := product.support.escalate_by) is None:
+        return 0
+    rows = store.untold(engine, product.name, run.at - GIVE_UP)
+    if not rows:
+        return 0
+    try:
+        send(message(product, rows), notice, connections(notice.connection))
+    except (OSError, smtplib.SMTPException, InputError) as error:
+        log.warning("%s: %s escalations could not be told: %s", product.name, len(rows), error)
+        return 0
+    with writing(engine) as connection:
+        upsert(connection, ticket_events, [
+            {"ticket_id": row["ticket_id"], "kind": "told", "at": row["at"], "what": row["what"],
+             "detail": {"through": notice.connection, "sent_at": run.at.isoformat()}} for row in rows], keep=True)
+    return len(rows)
+
+
+def message(product: Product, rows: Sequence[Row]) -> Message:
+    """One message about escalations (rows of `store.untold`)."""
+    about = "\n".join(f"{row['ticket_id']} {row['what']} {row['at'].isoformat()}" for row in rows)
+    late = sum(row["detail"]["because"] == "breached" for row in rows)
+    title = f"{plain(product.title, 60)}: {late} tickets are late, {len(rows) - late} soon will be"
+    lines = [f"{row['priority']}, {row['what'].replace('_', ' ')} {row['detail']['because']}, {row['team'] or 'no team'}: "
+             f"{row['external_id']} {plain(row['subject'], 80)}" for row in rows[:SHOWN]]
+    tickets = [{"id": row["ticket_id"], "external_id": row["external_id"], "clock": row["what"], "team": row["team"],
+                "state": row["detail"]["because"], "priority": row["priority"]} for row in rows[:SHOWN]]
+    more = [f"… and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+    return Message(hashlib.sha256(about.encode()).hexdigest()[:32], title, lines + more, tickets)
+
+
+def send(told: Message, notice: Notice, connection: Connection) -> None:
+    """Send `told` through an SMTP server, or else to a webhook. Raises OSError, SMTPException or InputError."""
+    if connection.conn_type == "smtp":
+        _mail(told, notice, connection)
+    else:
+        _post(told, notice, connection)
+
+
+def _mail(told: Message, notice: Notice, connection: Connection) -> None:
+    """Through the server of a connection as Airflow's SMTP provider has it (extra: from_email, disable_ssl, disable_tls)."""
+    extra, host = connection.extra, connection.host or "localhost"
+    mail = EmailMessage()
+    mail["Subject"], mail["To"], mail["Message-ID"] = told.title, ", ".join(notice.mail_to), f"<{told.id}@closed-loop>"
+    mail["From"] = str(extra.get("from_email") or connection.login)
+    mail.set_content("\n".join(told.lines))
+    safe = ssl.create_default_context()
+    if extra.get("disable_ssl"):
+        server = smtplib.SMTP(host, connection.port or 587, timeout=SECONDS)
+    else:
+        server = smtplib.SMTP_SSL(host, connection.port or 465, timeout=SECONDS, context=safe)
+    with server:
+        if extra.get("disable_ssl") and not extra.get("disable_tls"):
+            server.starttls(context=safe)
+        if connection.login and connection.password:
+            server.login(connection.login, connection.password)
+        server.send_message(mail)
+
+
+def _post(told: Message, notice: Notice, connection: Connection) -> None:
+    hook = _Hook(connection.host or "", notice.allow_hosts)
+    secrets = {"Authorization": f"Bearer {connection.password}"} if connection.password else {}
+    body = {"text": "\n".join([told.title, *told.lines]), "tickets": told.tickets}  # `text` is what chats show
+    with Client(hook, secrets) as client:
+        answer = client.send("POST", httpx.URL(hook.url), {"Idempotency-Key": told.id}, body)
+    if answer.status >= 300:
+        raise InputError(f"connection {notice.connection!r}: the webhook answered HTTP {answer.status}")
