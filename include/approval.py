@@ -30,7 +30,7 @@ class Decision(HITLOperator):
         pull = f"ti.xcom_pull(task_ids='{question}')"
         super().__init__(
             subject=f"{{{{ {pull}['subject'] }}}}", body=f"{{{{ {pull}['body'] }}}}", options=[ACCEPT, REJECT],
-            params={**(fields or {}), "note": Param("", type="string", title="Note", maxLength=LONGEST)}, **kwargs)
+            params={**(fields or {}), "note": Param("", type=["null", "string"], title="Note", maxLength=LONGEST)}, **kwargs)
         self.question = question
 
     def execute(self, context: Any) -> Any:
