@@ -1,6 +1,8 @@
 """### 2. User stories
 Writes a story for each theme that needs one: role, want, reason, acceptance criteria in Gherkin, the voices behind it and the
-metric that it should move. Publishes `backlog/stories` when a story is new or its evidence changed.
+metric that it should move, with the relief that earlier stories let expect. One that fails a quality rule is a draft, shown with
+what to mend; people edit stories with the form `edit_story`. Publishes `backlog/stories` when a story is new or its evidence
+changed.
 
 Where the product names an issue tracker, its issues mirror the stories; what people do there is followed. A tracker that is
 down delays nothing else: the stories are published before, and the mirror goes on with the next run.
@@ -17,9 +19,14 @@ from include.cycle import DEPLOYED, PHASE, STARTED, STORIES, THEMES, connection,
 def story_writing() -> None:
     @task(outlets=[STORIES])
     def write(*, outlet_events: Any = None) -> None:
+        from include.assistant_hook import assistant
+        from include.story_writing.drafting import draft
         from include.story_writing.run import write
 
-        publish(outlet_events[STORIES], write(ledger(), this_product(), this_run())["publish"])
+        product, run = this_product(), this_run()
+        written = write(ledger(), product, run)
+        draft(ledger(), product, run, assistant(product.stories.assistant))
+        publish(outlet_events[STORIES], written["publish"])
 
     @task(outlets=[STORIES], trigger_rule="none_failed")  # also where there was nothing new to write
     def mirror(*, outlet_events: Any = None) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from include.parts.assistant import Assistant
 from include.parts.channels import Auth, Host
 from include.parts.part import Part
 
@@ -63,3 +64,4 @@ class Stories(Part):
     """How stories are kept."""
 
     tracker: Tracker | None = Field(None, description="Without one, stories are kept in the ledger alone.")
+    assistant: Assistant | None = Field(None, description="A language model that proposes words; a person takes or refuses them.")

@@ -121,8 +121,8 @@ def new_story(id: str, theme: Theme, frame: Frame) -> Row:
         "updated_at": frame.at, "evidence": asdict(theme.evidence) | {"told": _told(theme)}}
 
 
-def renewed(story: Row, theme: Theme, frame: Frame) -> Renewed:
-    """`story` as its themes (`together`) are now.
+def renewed(story: Row, theme: Theme, frame: Frame, last: int = 0) -> Renewed:
+    """`story` as its themes (`together`) are now; `last` is the highest number of a revision that it has.
 
     Evidence is always refreshed, the prediction until the story is scoped. Words change only before that, and never where a
     person wrote them: then the new ones are a proposal. Told are: a theme that came back after its story was answered, new
@@ -144,7 +144,8 @@ def renewed(story: Row, theme: Theme, frame: Frame) -> Renewed:
     if open_:
         row |= {"relief": frame.relief.get(theme.kind)}
     if why and mine:
-        row |= words_for(theme, frame) | {"language": theme.language, "kind": theme.kind, "revision": story["revision"] + 1}
+        row |= words_for(theme, frame) | {"language": theme.language, "kind": theme.kind,
+                                          "revision": max(last, story["revision"]) + 1}
     if (why and mine) or story["metric"].get("themes") != theme.ids:
         row |= {"metric": _metric(theme, frame)}
     proposal = words_for(theme, frame) if why and story["edited_by"] and not story["part_of"] else None
@@ -169,7 +170,7 @@ def assessed(rows: Mapping[str, Row]) -> dict[str, Row]:
     One with an error is a draft until it is mended, unless people have committed to it already.
     """
     judged = sorted((row for row in rows.values() if row["status"] in UNRELEASED), key=lambda row: (row["created_at"], row["id"]))
-    found = findings(_for_rules(row) for row in judged)
+    found = findings(for_rules(row) for row in judged)
     return dict(rows) | {row["id"]: _judged(row, found[row["id"]]) for row in judged}
 
 
@@ -187,7 +188,8 @@ def _judged(row: Row, found: Iterable[Finding]) -> Row:
     return row
 
 
-def _for_rules(row: Row) -> Story:
+def for_rules(row: Row) -> Story:
+    """A row as the quality rules see it."""
     return Story(row["id"], row["language"], row["title"], row["role"], row["want"], row["reason"], row["acceptance"],
                  row["effort_days"], row["category"], row["evidence"]["voices"], row["evidence"]["people"])
 

@@ -61,13 +61,14 @@ def _written(connection: Connection, product: Product, run: Run, themes: Themes)
     frame = frame_of(connection, product, run)
     needs = needs_of(connection, product, run, known, ties, themes)
     created = {story: new_story(story, need, frame) for story, need in needs.items() if story not in known}
-    fresh = {story: renewed(known[story], need, frame) for story, need in needs.items() if story in known}
+    last = history.last_numbers(connection, product.name)
+    fresh = {story: renewed(known[story], need, frame, last.get(story, 0)) for story, need in needs.items() if story in known}
     dropped = {story: doubled(known[story], run.at) for story in twice}
     rows = assessed(known | {story: new.row for story, new in fresh.items()} | created | dropped)
     changed = [row for story, row in rows.items() if row != known.get(story)]
     upsert(connection, stories, changed)
     upsert(connection, story_themes, [{"story_id": story, "theme_id": theme} for theme, story in sorted(ties - before)])
-    proposed = _keep_words(connection, run, known, rows, fresh, ties)
+    proposed = _keep_words(connection, run, known, rows, fresh, ties, last)
     trail.record(connection, run, [ticket(run, rows[story]) for story in created])
     material = sorted(story for story, new in fresh.items() if new.material or _turned(known[story], rows[story]))
     return {"created": sorted(created), "changed": material, "dropped": sorted(twice),
@@ -149,7 +150,8 @@ def _turned(before: Row, after: Row) -> bool:
     return bool((before["status"] == "draft") != (after["status"] == "draft"))
 
 
-def _keep_words(connection: Connection, run: Run, known: Rows, rows: Rows, fresh: Mapping[str, Renewed], ties: Ties) -> list[str]:
+def _keep_words(connection: Connection, run: Run, known: Rows, rows: Rows, fresh: Mapping[str, Renewed], ties: Ties,
+                last: Mapping[str, int]) -> list[str]:
     """Keep the history of words: new stories, other words, and proposals that were not made before. Returns the stories with a
     new proposal."""
     answers: defaultdict[str, list[str]] = defaultdict(list)
@@ -159,16 +161,15 @@ def _keep_words(connection: Connection, run: Run, known: Rows, rows: Rows, fresh
            for story, row in rows.items() if story not in known]
     new += [Revision(story, rows[story]["revision"], CURRENT, words_of(rows[story], answers[story]), item.why or "", PHASE)
             for story, item in fresh.items() if rows[story]["revision"] != known[story]["revision"]]
-    proposals = _proposals(connection, run, rows, fresh, answers)
+    proposals = _proposals(history.offered(connection, run.product), last, rows, fresh, answers)
     of_old = [one.story for one in [*new, *proposals] if one.story in known]
     history.keep_unkept(connection, [(known[story], words_of(known[story], answers[story])) for story in of_old])
     history.keep(connection, run, [*new, *proposals])
     return [one.story for one in proposals]
 
 
-def _proposals(connection: Connection, run: Run, rows: Rows, fresh: Mapping[str, Renewed],
+def _proposals(offered: Mapping[str, list[Revision]], last: Mapping[str, int], rows: Rows, fresh: Mapping[str, Renewed],
                answers: Mapping[str, list[str]]) -> list[Revision]:
-    last, offered = history.last_numbers(connection, run.product), history.offered(connection, run.product)
     found = []
     for story, item in sorted(fresh.items()):
         if item.proposal is None:

@@ -118,12 +118,17 @@ def text_of(name: str, kind: str, language: str, product: str, exposure: str, ba
     name, product = _tidy(name) or kind, plain(product)
     wordings = KOREAN if korean else ENGLISH
     words = Wording(*(_filled(part, name, product) for part in wordings.get(kind, wordings["bug"])))
-    goal = (_korean_goal if korean else _english_goal)(name, exposure, baseline)
-    form = _KOREAN_FORM if korean else _ENGLISH_FORM
-    acceptance = form.format(name=name, w=words, goal=goal)
+    return assembled(name, words, language, exposure, baseline)
+
+
+def assembled(title: str, words: Wording, language: str, exposure: str, baseline: float | None) -> Text:
+    """A story's words with their acceptance criteria: what `words` say, and that complaints about `title` become rarer."""
+    korean = language == "ko"
+    goal = (_korean_goal if korean else _english_goal)(title, exposure, baseline)
+    acceptance = (_KOREAN_FORM if korean else _ENGLISH_FORM).format(name=title, w=words, goal=goal)
     if problem := gherkin_problem(acceptance):
-        raise ValueError(f"the acceptance criteria of {name!r} are no Gherkin: {problem}")
-    return Text(name, words.role, words.want, words.reason, acceptance)
+        raise ValueError(f"the acceptance criteria of {title!r} are no Gherkin: {problem}")
+    return Text(title, words.role, words.want, words.reason, acceptance)
 
 
 def gherkin_problem(text: str) -> str | None:
