@@ -269,4 +269,4 @@ def scenario(engine: Engine, folder: Path) -> Any:
 
 
 def test_a_kill_changes_nothing(migrated: Path, tmp_path: Path) -> None:
-    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=40) > 20
+    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=24) > 20

@@ -12,7 +12,7 @@ from tests.server import Asked, Reply, Server
 
 def pypi(version: str = "5.4.0", licence: str = "BSD-3-Clause", released: datetime = NOW - timedelta(days=40),
          **info: Any) -> dict[str, Any]:
-    """A project as PyPI's JSON API has it, what is read of it."""
+    """A project as PyPI's JSON API has it (what is read of it)."""
     file = {"upload_time_iso_8601": f"{released:%Y-%m-%dT%H:%M:%S.%fZ}", "yanked": False}
     old = {"upload_time_iso_8601": "2019-05-05T10:00:00.000000Z", "yanked": False}
     plain = {"name": "x", "version": version, "license_expression": licence, "license": None, "classifiers": [], "yanked": False}
