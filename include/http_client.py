@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Protocol, Self
 
@@ -85,7 +86,7 @@ class Client:
         self._origin = _origin(httpx.URL(site.url))
         self._end = time.monotonic() + site.total_seconds
         own = {"User-Agent": "closed-loop", "Accept": "application/json"}
-        self._http = httpx.Client(trust_env=False, verify=ssl.create_default_context(), timeout=site.timeout_seconds,
+        self._http = httpx.Client(trust_env=False, verify=_tls(), timeout=site.timeout_seconds,
                                   headers=own | dict(site.headers))
 
     def __enter__(self) -> Self:
@@ -160,6 +161,12 @@ class Client:
                 raise InputError(f"{shown(url)}: the answer is larger than {self._site.max_bytes:,} bytes")
             self._in_time(url)
         return bytes(body)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The authorities that are trusted; reading them takes longer than many a request."""
+    return ssl.create_default_context()
 
 
 def shown(url: httpx.URL) -> str:
