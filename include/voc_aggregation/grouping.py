@@ -56,21 +56,25 @@ class Grouping:
 
     def join(self, theme: Theme, voices: Voices, similarity: Floats) -> None:
         """Put `voices` into `theme`, out of those that they were in; who is there already stays."""
-        rows = np.flatnonzero([voice not in self.homes or self.homes[voice][0] is not theme for voice in voices.ids])
-        if not len(rows):
+        if self.homes:
+            rows = np.flatnonzero([voice not in self.homes or self.homes[voice][0] is not theme for voice in voices.ids])
+            voices, similarity = voices.take(rows), similarity[rows]
+            self._leave(voices)
+        if not voices.ids:
             return
-        voices, similarity = voices.take(rows), similarity[rows]
+        theme.join(voices.vectors, voices.kinds, voices.languages, voices.times)
+        self.grown[theme.id] = theme
+        found = [(voice, language, round(float(near), 4))
+                 for voice, language, near in zip(voices.ids, voices.languages, similarity, strict=True)]
+        self.members.setdefault(theme.id, []).extend(found)
+
+    def _leave(self, voices: Voices) -> None:
         for voice, kind, language in zip(voices.ids, voices.kinds, voices.languages, strict=True):
             if voice in self.homes:
                 old, _ = self.homes.pop(voice)
                 old.leave(kind, language)
                 self.grown[old.id] = old
                 self.left.setdefault(old.id, []).append(voice)
-        theme.join(voices.vectors, voices.kinds, voices.languages, voices.times)
-        self.grown[theme.id] = theme
-        found = [(voice, language, round(float(near), 4))
-                 for voice, language, near in zip(voices.ids, voices.languages, similarity, strict=True)]
-        self.members.setdefault(theme.id, []).extend(found)
 
 
 def vectorized(ids: list[str], kinds: list[str], languages: list[str], times: list[datetime], counts: Sequence[csr_matrix],
