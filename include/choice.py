@@ -21,7 +21,7 @@ class Choice(HITLOperator):
     def __init__(self, *, question: Any, **kwargs: Any) -> None:
         kwargs["execution_timeout"] = None  # a person takes the time it takes
         kwargs["retry_delay"] = timedelta(seconds=2)  # as for include.approval.Decision
-        note = Param("", type="string", title="Note", maxLength=LONGEST)
+        note = Param("", type="string", title="Why", maxLength=LONGEST)  # an ADR has a reason
         super().__init__(subject="", options=["-"], params={"note": note}, **kwargs)
         self.question = question
 
