@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "duplicates", "understanding", "support",
+NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "nights", "duplicates", "understanding", "support",
          "judge", "planning", "dependencies")
 RESULTS = Path(".bench/results.json")
 
