@@ -191,7 +191,7 @@ def _root(control: Values, experiment: Values, least: float, most: float, z: flo
         difference = float(ranks[:m].sum()) - m * (m + 1) / 2 - m * n / 2
         ties = np.unique(together, return_counts=True)[1].astype(np.float64)
         variance = m * n / 12 * ((m + n + 1) - float((ties**3 - ties).sum()) / ((m + n) * (m + n - 1)))
-        return (difference - (0.5 * np.sign(difference) if corrected else 0.0)) / variance**0.5 - z
+        return float((difference - (0.5 * np.sign(difference) if corrected else 0.0)) / variance**0.5 - z)
 
     if excess(least) <= 0:
         return least
