@@ -164,7 +164,11 @@ PEOPLE = ("before", "after", "inside", "lines", "replace", "unmark", "restore", 
           "unlabel")
 LEDGER = ("revision", "revision", "revision", "revision", "deployed", "measured", "draft", "ready", "scoped", "released",
           "resolved", "reopened", "dropped")
-ACTS = st.lists(st.sampled_from([*(("person", what) for what in PEOPLE), *(("ledger", what) for what in LEDGER)]), max_size=4)
+EDITS = ("before", "after", "inside", "title")
+ACT = st.one_of(st.sampled_from(PEOPLE).map(lambda what: ("person", what)),
+                st.sampled_from(LEDGER).map(lambda what: ("ledger", what)),
+                st.sampled_from(EDITS).map(lambda what: ("person", what)), st.just(("ledger", "revision")))
+ACTS = st.lists(ACT, min_size=1, max_size=4)
 SYNC = st.one_of(st.just(("sync",)), st.tuples(
     st.just("sync_with"), st.integers(0, 12), st.sampled_from(("fail", "lost", "down", *PEOPLE))))
 TURNS = st.lists(st.tuples(ACTS, SYNC), min_size=1, max_size=5)
