@@ -91,3 +91,26 @@ def test_a_product_file_with_a_desk(tmp_path: Path) -> None:
     support = read_product(path).support
     assert support is not None
     assert support.sla["urgent"].first_response_hours == 0.5
+
+
+def test_zendesks_export_by_a_preset_alone(ledger: Engine) -> None:
+    """As developer.zendesk.com shows the cursor-based export: cursors until end_of_stream, and a limit with Retry-After."""
+    made = [{"id": number, "subject": "Coupon refused", "description": "at checkout", "requester_id": 7, "status": status,
+             "priority": "high", "created_at": "2026-03-03T01:00:00Z", "updated_at": "2026-03-03T03:00:00Z"}
+            for number, status in enumerate(("open", "pending", "solved"))]
+
+    def answer(asked: Asked) -> Reply:
+        if asked.number == 2:
+            limit = {"Retry-After": "0", "X-Rate-Limit": "10", "X-Rate-Limit-Remaining": "0"}
+            return Reply({"error": "TooManyRequests"}, 429, limit)
+        page = int(asked.query.get("cursor", "c0")[1:])
+        return Reply({"tickets": made[page: page + 1], "after_cursor": f"c{page + 1}", "before_cursor": None, "before_url": None,
+                      "after_url": f"{server.url}/x?cursor=c{page + 1}", "end_of_stream": page == 2})
+
+    with serving(answer) as server:
+        source = {"name": "zendesk", "kind": "http", "preset": "zendesk", "auth": {"connection": "desk", "by": "basic"},
+                  "url": f"{server.url}/api/v2/incremental/tickets/cursor.json", "allow_hosts": ["127.0.0.1"]}
+        assert work(ledger, source, Connection("http", login="a/token", password="s"))["sources"]["zendesk"]["new"] == 3
+        assert len(server.asked) == 4
+    assert [row["status"] for row in get(ledger, tickets)].count("waiting") == 1
+    assert {row["status"] for row in get(ledger, tickets)} == {"open", "waiting", "resolved"}
