@@ -17,7 +17,7 @@ LATER = 0.9  # what value is worth that comes an iteration later
 ROUNDING = 1e-6  # person-days
 SMALL = 400  # choices (works × iterations) up to which the optimum is proved; beyond, the gap is at most GAP
 GAP = 0.01
-SECONDS = 5.0
+SECONDS = 8.0
 LARGEST = 600  # works that are looked at; of more, those that are worth most by the day, and what greedy would take
 
 
@@ -62,6 +62,8 @@ def worth(works: Iterable[Work], iterations: Mapping[str, int]) -> float:
 
 def choose(works: Sequence[Work], frame: Frame) -> Chosen:
     """The choice of the greatest worth. Never raises for want of room: what must give is named."""
+    if not frame.capacities:
+        raise ValueError("a plan needs an iteration")
     possible = _possible(works, frame)
     looked_at = _looked_at(possible, frame)
     best = _solved(looked_at, frame)
@@ -210,8 +212,8 @@ class _Rows:
 
 def _solved(works: Sequence[Work], frame: Frame) -> Chosen | None:
     """The best choice that keeps everything, or None where there is none."""
-    if not works or not frame.capacities:
-        return Chosen({}) if not any(work.pinned or work.by for work in works) else None
+    if not works:
+        return Chosen({})
     count = len(frame.capacities)
     rows = _rows(works, frame)
     for index, work in enumerate(works):

@@ -105,7 +105,8 @@ def test_what_is_waited_for_is_taken_along() -> None:
 def test_nothing_makes_an_empty_choice() -> None:
     assert choose([], Frame((3.0,))) == Chosen({})
     assert choose([Work("a", 1, 1)], Frame((0.0,))).iterations == {}
-    assert choose([Work("a", 1, 1, pinned=True)], Frame(())).unpinned == ("a",)
+    with pytest.raises(ValueError, match="needs an iteration"):
+        choose([Work("a", 1, 1, pinned=True)], Frame(()))
 
 
 def test_ten_thousand_works_are_planned() -> None:
