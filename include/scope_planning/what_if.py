@@ -72,7 +72,9 @@ def _further(item: Item, tries: _Tries, settings: Settings) -> str | None:
     if not item.story.draft and name not in settings.exclude and (effort := _effort(item.story, tries, settings)):
         return f"in if its effort is {effort:g} {'day' if effort == 1 else 'days'}{_or_less(settings)}"
     pinned = replace(settings, pins=(*settings.pins, name), exclude=tuple(set(settings.exclude) - {name}))
-    return "in if it is pinned" if name not in settings.pins and tries.is_in(name, settings=pinned) else None
+    if name in settings.pins or not tries.is_in(name, settings=pinned):
+        return None
+    return "in if it is pinned instead of excluded" if name in settings.exclude else "in if it is pinned"
 
 
 def _or_less(settings: Settings) -> str:

@@ -125,6 +125,8 @@ def claims(item: Item) -> list[tuple[str, bool, Callable[[list[Candidate], Setti
                 found.append((words, True, story(effort_days=float(match[1]) / 2)))
         elif words == "in if it is pinned":
             found.append((words, True, setting(pins=(item.story.id,))))
+        elif words == "in if it is pinned instead of excluded":
+            found.append((words, True, setting(pins=(item.story.id,), exclude=())))
         elif words == "in if it is no longer excluded":
             found.append((words, True, setting(exclude=())))
         elif words == "in when it is mended":
