@@ -11,7 +11,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo stop test lint bench lock schema clean
+.PHONY: setup packages demo stop test test-assistant lint bench lock schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -40,6 +40,11 @@ lint: $(READY)
 test: setup lint  ## all checks and tests
 	@sh local/packages.sh packages-dev.txt || [ -z "$$CI" ]
 	$(BIN)/python -m pytest
+
+test-assistant: $(READY)  ## the optional help of a language model, in an environment that has it
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/assistant
+	$(BIN)/uv pip sync --quiet --python $(VENV)/assistant/bin/python requirements-dev.lock requirements-llm.lock
+	$(VENV)/assistant/bin/python -m pytest tests/assistant
 
 bench: setup  ## ONLY=name for one
 	$(BIN)/python -m bench $(ONLY)

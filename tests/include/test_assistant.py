@@ -2,7 +2,6 @@ import json
 import time
 from typing import Any
 
-import pytest
 from pydantic import BaseModel, Field
 from pydantic_ai.messages import ModelMessage, ModelResponse, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
@@ -77,11 +76,3 @@ def test_a_model_that_does_not_stand_up_is_a_failure_too() -> None:
     assert len(helper.failures) == 1  # the provider, or its connection, is not there
     assert time.monotonic() - start < 30
     assert assistant(None) is None
-
-
-def test_the_providers_hook_gives_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("airflow.providers.common.ai", reason="requirements-llm.lock is not installed")
-    monkeypatch.setenv("AIRFLOW_CONN_LLM", json.dumps({"conn_type": "pydanticai", "password": "k"}))
-    helper = assistant(Settings(connection="llm", model="test"))
-    assert helper
-    assert helper.ask("A title.", {}, Said) is not None, helper.failures
