@@ -19,11 +19,11 @@ class Contract:
 
     def __init__(self, rating_scale: tuple[float, float], at: datetime) -> None:
         os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # what customers write is nobody else's business
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells each method that it makes, already on import
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the library's own imports
             import great_expectations
         gx: Any = great_expectations  # its own annotations don't hold under mypy --strict
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells each method that it makes
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         source = context.data_sources.add_pandas("voices")
