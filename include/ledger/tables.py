@@ -145,8 +145,7 @@ stories = Table("stories", metadata, _key("id"), _word("product"), _word("langua
                 _text("role"), _text("want"), _text("reason"), _text("acceptance"), _number("effort_days"), _json("metric"),
                 _json("evidence"), _word("status"), _count("revision"), _at("created_at"), _at("updated_at"),
                 Column("relief", JSON(none_as_null=True)), Column("quality", JSON(none_as_null=True)), _at("due_at", True),
-                _word("category", True), _word("edited_by", True), Column("tracker", JSON(none_as_null=True)),
-                _word("part_of", True),
+                _word("category", True), _word("edited_by", True), _word("part_of", True),
                 Index(None, "product", "status"))
 # Every wording that a story had or was offered. `status`: current, superseded, proposed (a person decides), refused. `words` are
 # what people may edit, `who` the person, or the phase that wrote it.

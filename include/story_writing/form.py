@@ -64,8 +64,7 @@ def changed(story: Row, asked: Asked, who: str, at: datetime, revision: int) -> 
 def part(story: Row, asked: Asked, who: str, at: datetime) -> Row:
     """A story for a part of what `story` answers, in the words that `who` wrote. Raises InputError where it was released."""
     name = hashlib.sha256(f"part {story['id']} {asked.words['title']}".encode()).hexdigest()[:10]
-    return changed(story, asked, who, at, 1) | {"id": f"S-{name}", "part_of": story["id"], "status": "draft", "created_at": at,
-                                                "tracker": None}
+    return changed(story, asked, who, at, 1) | {"id": f"S-{name}", "part_of": story["id"], "status": "draft", "created_at": at}
 
 
 def _text(form: Mapping[str, Any], name: str, wrong: list[str]) -> str:

@@ -117,7 +117,7 @@ def new_story(id: str, theme: Theme, frame: Frame) -> Row:
     return words_for(theme, frame) | {
         "id": id, "product": frame.product, "status": "ready", "revision": 1, "language": theme.language, "kind": theme.kind,
         "metric": _metric(theme, frame), "relief": frame.relief.get(theme.kind), "quality": [], "due_at": None,
-        "category": "customer", "edited_by": None, "tracker": None, "part_of": None, "created_at": frame.at,
+        "category": "customer", "edited_by": None, "part_of": None, "created_at": frame.at,
         "updated_at": frame.at, "evidence": asdict(theme.evidence) | {"told": _told(theme)}}
 
 

@@ -143,7 +143,6 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('due_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('category', sa.String(length=255), nullable=True))
         batch_op.add_column(sa.Column('edited_by', sa.String(length=255), nullable=True))
-        batch_op.add_column(sa.Column('tracker', sa.JSON(none_as_null=True), nullable=True))
         batch_op.add_column(sa.Column('part_of', sa.String(length=255), nullable=True))
 
     with op.batch_alter_table('theme_voices', schema=None) as batch_op:
@@ -185,7 +184,6 @@ def downgrade() -> None:
 
     with op.batch_alter_table('stories', schema=None) as batch_op:
         batch_op.drop_column('part_of')
-        batch_op.drop_column('tracker')
         batch_op.drop_column('edited_by')
         batch_op.drop_column('category')
         batch_op.drop_column('due_at')
