@@ -22,6 +22,7 @@ RUN = Run("deployment", "run-1", Key.parse("shop|1.0.1"), NOW)
 ENVIRONMENT = {"environment": {"id": "production"}}
 CONTENT: dict[str, dict[str, Any]] = {
     "ticket.created": {"summary": "s", "creator": "c", "uri": "story/1"},
+    "ticket.updated": {"uri": "story/1"},
     "ticket.closed": {"uri": "story/1", "resolution": "completed"},
     "approval.closed": {"decision": "approved", "status": "approved", "responder": "urn:closed-loop:user:admin",
                         "approvalDetailsUrl": "decisions/1", "resourceTargetUrl": "releases/1"},
