@@ -11,12 +11,12 @@ from sqlalchemy import Engine, select
 
 from include.dependency_management.blocks import UNRELEASED
 from include.dependency_management.graph import reached
-from include.dependency_management.manifests import Component
 from include.dependency_management.portfolio import graph_of, needs_of
 from include.dependency_management.store import all_components
 from include.errors import InputError
 from include.ledger.engine import reading
 from include.ledger.tables import stories
+from include.manifests import Component
 from include.parts.dependencies import package_url
 from include.product import Product
 from include.ranges import Range

@@ -6,8 +6,8 @@ from typing import Any
 
 from include.dependency_management.blocks import Row, Story, satisfied
 from include.dependency_management.graph import critical, cycles, earliest, layers
-from include.dependency_management.manifests import Component
 from include.dependency_management.portfolio import Need, Problem, graph_of
+from include.manifests import Component
 from include.product import Product
 
 MAX_SHARED = 200

@@ -9,8 +9,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from include.dependency_management.graph import cycles, from_root, knots, turned
-from include.dependency_management.manifests import Component
 from include.errors import InputError
+from include.manifests import Component
 from include.product import Product
 from include.ranges import Range, clash
 

@@ -1,17 +1,15 @@
 """What a product's repository says: its manifests and interface files, read as git keeps them. Nothing is checked out or run."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from include.dependency_management.contracts import Change, UnreadableError, changes, load
-from include.dependency_management.manifests import MAX_BYTES, Component, components_in, is_manifest
 from include.errors import InputError
+from include.manifests import Component, read_manifests
 from include.markup import plain
 from include.mirror import Mirror, address
 from include.parts.dependencies import Contract
 from include.product import Product, home
-
-MAX_MANIFESTS = 300
 
 
 @dataclass
@@ -41,25 +39,11 @@ def read(product: Product, commit: str | None = None, since: str | None = None) 
         return Reading(set_aside=[plain(str(error), 500)])
     found = Reading(commit if commit and mirror.has(commit) else head, since if since and mirror.has(since) else None)
     files = mirror.files(str(found.commit))
-    for path in _manifests(files, found):
-        here = components_in(path, mirror.read(str(found.commit), path))
-        found.components += here.components
-        found.set_aside += here.set_aside
+    named = read_manifests(files, partial(mirror.read, str(found.commit)))
+    found.components, found.set_aside = named.components, named.set_aside
     for contract in product.contracts:
         _compare(mirror, contract, files, found)
     return found
-
-
-def _manifests(files: dict[str, int], found: Reading) -> Iterator[str]:
-    paths = sorted(filter(is_manifest, files), key=lambda path: (path.count("/"), path))
-    if len(paths) > MAX_MANIFESTS:
-        found.set_aside.append(f"{plain(paths[MAX_MANIFESTS])}:1: and {len(paths) - MAX_MANIFESTS - 1} more: only "
-                               f"{MAX_MANIFESTS} manifests are read")
-    for path in paths[:MAX_MANIFESTS]:
-        if len(path) > 255 or files[path] > MAX_BYTES:
-            found.set_aside.append(f"{plain(path)}:1: its path is too long, or it is larger than {MAX_BYTES:,} bytes")
-        else:
-            yield path
 
 
 def _compare(mirror: Mirror, contract: Contract, files: dict[str, int], found: Reading) -> None:

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, delete, or_, select
 
 from include.dependency_management.blocks import UNRELEASED, Row, Story
 from include.dependency_management.contracts import Change
-from include.dependency_management.manifests import Component
 from include.key import Key
 from include.ledger.engine import upsert
 from include.ledger.runs import Run
 from include.ledger.tables import components, contract_changes, dependency_reads, releases, stories, story_blocks
+from include.manifests import Component
 
 COLUMNS = ("file", "package", "version", "needs", "kind", "scope", "line")
 

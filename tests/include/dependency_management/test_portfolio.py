@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.dependency_management.blocks import RULE, Story, asked_by_rule, satisfied, settle
-from include.dependency_management.manifests import Component, components_in
 from include.dependency_management.portfolio import in_cycles, needs_of, problems, wanted
+from include.manifests import Component, components_in
 from include.product import Product
 from tests.conftest import NOW
 

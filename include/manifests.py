@@ -20,6 +20,8 @@ from packaging.utils import canonicalize_name
 from include.markup import plain
 
 MAX_BYTES = 20_000_000
+MAX_MANIFESTS = 300
+MAX_PATH = 255
 MAX_LINE = 100_000  # characters of a TOML line: its reader takes quadratic time on some
 MAX_COMPONENTS = 50_000
 MAX_ASIDE = 100
@@ -65,6 +67,23 @@ def is_manifest(path: str) -> bool:
     """Whether the file at `path` is one that `components_in` reads and that belongs to the repository's own code."""
     place = PurePosixPath(path)
     return _reader(place.name) is not None and FOREIGN.isdisjoint(place.parts)
+
+
+def read_manifests(files: Mapping[str, int], read: Callable[[str], bytes]) -> Found:
+    """The packages that all manifests among `files` (path: bytes) name, `read` one by one; those at the top are read first."""
+    found = Found()
+    paths = sorted(filter(is_manifest, files), key=lambda path: (path.count("/"), path))
+    for path in paths[:MAX_MANIFESTS]:
+        if len(path) > MAX_PATH or files[path] > MAX_BYTES:
+            found.set_aside.append(f"{plain(path)}:1: its path is too long, or it is larger than {MAX_BYTES:,} bytes")
+            continue
+        here = components_in(path, read(path))
+        found.components += here.components
+        found.set_aside += here.set_aside
+    if len(paths) > MAX_MANIFESTS:
+        found.set_aside.append(f"{plain(paths[MAX_MANIFESTS])}:1: and {len(paths) - MAX_MANIFESTS - 1} more: only "
+                               f"{MAX_MANIFESTS} manifests are read")
+    return found
 
 
 def components_in(path: str, content: bytes) -> Found:

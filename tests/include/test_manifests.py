@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from include.dependency_management.manifests import components_in, is_manifest
+from include.manifests import components_in, is_manifest
 from include.parts.dependencies import package_url
 from tests.crash import ROOT
 
