@@ -199,13 +199,16 @@ solution_facts = Table("solution_facts", metadata, _key("solution_id", "solution
                        Column("value", JSON(none_as_null=True)), _json("detail"), _text("source"), _word("who", True),
                        _text("why", True), _at("at"))
 
-# Step 7: commits and releases. `status`: failed, candidate, rejected, deployed, rolled_back, superseded.
+# Step 7: commits and releases. `status`: failed, candidate, rejected, deployed, rolled_back, superseded. `sbom` and `provenance`
+# name artifacts by their digest: a CycloneDX document, and a signed statement (SLSA) of how the archive was made. `untied`: the
+# commits that tie to no story.
 commits = Table("commits", metadata, _key("product"), _key("sha"), _word("author", True), _at("at"), _text("subject"),
                 _word("kind"), Column("breaking", Boolean, nullable=False, default=False), _word("release", True),
                 Index(None, "release"))
 commit_stories = Table("commit_stories", metadata, _key("product"), _key("sha"), _key("story_id"), Index(None, "story_id"))
 releases = Table("releases", metadata, _key("key"), _word("product"), _word("version"), _word("commit"), _word("previous", True),
                  _text("artifact", True), _word("digest", True), _text("changelog"), _json("tests"), _word("status"), _at("at"),
+                 _text("sbom", True), _text("provenance", True), Column("untied", JSON(none_as_null=True)),
                  Index(None, "product", "at"))
 
 # Steps 10 and 8: what was shown, and what people said. `outcome`: pass, fail, not_shown, error.

@@ -130,6 +130,11 @@ def upgrade() -> None:
     with op.batch_alter_table('labels', schema=None) as batch_op:
         batch_op.add_column(sa.Column('author', sa.String(length=255), nullable=True))
 
+    with op.batch_alter_table('releases', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('sbom', sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column('provenance', sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column('untied', sa.JSON(none_as_null=True), nullable=True))
+
     with op.batch_alter_table('scope_items', schema=None) as batch_op:
         batch_op.add_column(sa.Column('iteration', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('change', sa.Text(), nullable=True))
@@ -196,6 +201,11 @@ def downgrade() -> None:
     with op.batch_alter_table('scope_items', schema=None) as batch_op:
         batch_op.drop_column('change')
         batch_op.drop_column('iteration')
+
+    with op.batch_alter_table('releases', schema=None) as batch_op:
+        batch_op.drop_column('untied')
+        batch_op.drop_column('provenance')
+        batch_op.drop_column('sbom')
 
     with op.batch_alter_table('labels', schema=None) as batch_op:
         batch_op.drop_column('author')
