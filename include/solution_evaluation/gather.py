@@ -10,6 +10,7 @@ from typing import Self
 
 from packageurl import PackageURL
 
+from include.advisories import Mirror
 from include.connection import Connections
 from include.errors import InputError
 from include.markup import plain
@@ -30,7 +31,7 @@ class Sources:
                   for name in ("pypi", "npm", "osv", "github", "scorecard") if (source := getattr(sources, name))}
         self._indexes = {name: site for name, site in opened.items() if name in packages.INDEXES}
         self._osv, self._github, self._scorecard = (opened.get(name) for name in ("osv", "github", "scorecard"))
-        self._mirror = advisories.Mirror(home / sources.osv_folder) if sources.osv_folder else None
+        self._mirror = Mirror(home / sources.osv_folder, "solutions.sources.osv_folder") if sources.osv_folder else None
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +68,7 @@ class Sources:
 
     def _advised(self, package: PackageURL, version: str, at: datetime) -> Fact:
         if self._mirror:
-            return self._mirror.about(package, version, at)
+            return advisories.mirrored(self._mirror, package, version, at)
         assert self._osv  # noqa: S101 - one of both is there, or nobody asks
         return advisories.asked(self._osv, package, version, at)
 

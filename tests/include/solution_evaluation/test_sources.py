@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from packageurl import PackageURL
 
+from include.advisories import affects
 from include.connection import no_connections
 from include.errors import InputError
 from include.parts.solutions import Candidate, FactSources
-from include.solution_evaluation.advisories import affects
 from include.solution_evaluation.facts import Fact
 from include.solution_evaluation.gather import Sources
 from include.solution_evaluation.packages import INDEXES
