@@ -1,45 +1,67 @@
-"""What is known about a release: each fact by its name, found when the first rule needs it. None means that it is missing."""
+"""What is known about a release: each fact by its name, found when the first rule needs it.
+
+A fact is a plain JSON document, or a table: a list of rows that all have the same columns (null: no value). What can't be known
+is `Missing` and says why; a rule that needs it is not shown.
+"""
 
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
+from include.artifacts import Artifacts
 from include.compliance_checks.licences import NAMES, detect
+from include.compliance_checks.policy import Missing
 from include.compliance_checks.secrets import secrets_in
 from include.markup import plain
-from include.parts.compliance import Compliance
+from include.product import Product
 
 MAX_TEXT_BYTES = 1_000_000
+NO_ARCHIVE = Missing("the release has no archive")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is checked: the product's settings, the release's test counts, and its unpacked `tree` (None: no archive)."""
+    """What is checked: a product's `release` (its row in the ledger) at a time, and its unpacked `tree` (None: no archive)."""
 
-    compliance: Compliance
-    tests: dict[str, Any] | None
+    product: Product
+    release: Mapping[str, Any]
     tree: Path | None
+    at: datetime
+    engine: Engine
+    artifacts: Artifacts
 
 
-def facts_of(subject: Subject) -> Mapping[str, Callable[[], Any]]:
+Provider = Callable[[Subject], Any]
+
+
+def facts_of(subject: Subject) -> dict[str, Callable[[], Any]]:
     """The facts by name, each a function that finds it once."""
-    tree = subject.tree
-    return {
-        "tests": lambda: subject.tests or None,
-        "policy": lambda: {"licences": sorted(subject.compliance.licences)},
-        "inventory": lambda: _inventory(subject.compliance),
-        "secrets": cache(lambda: None if tree is None else secrets_in(tree)),
-        "licences": cache(lambda: None if tree is None else licences_in(tree)),
-    }
+    return {name: cache(partial(provider, subject)) for name, provider in PROVIDERS.items()}
 
 
-def _inventory(compliance: Compliance) -> list[dict[str, Any]] | None:
+def _of_tree(find: Callable[[Path], Any]) -> Provider:
+    return lambda subject: NO_ARCHIVE if subject.tree is None else find(subject.tree)
+
+
+def _tests(subject: Subject) -> Any:
+    return subject.release["tests"] or Missing("the release has no test results")
+
+
+def _policy(subject: Subject) -> dict[str, Any]:
+    return {"licences": sorted(subject.product.compliance.licences)}
+
+
+def _inventory(subject: Subject) -> Any:
     """An inventory that is not there says nothing; an empty one says that there is no personal data."""
+    compliance = subject.product.compliance
     if "data_inventory" not in compliance.model_fields_set:
-        return None
+        return Missing("the product declares no data_inventory")
     return [field.model_dump() for field in compliance.data_inventory]
 
 
@@ -68,3 +90,12 @@ def _text(path: Path) -> str:
     if len(content) > MAX_TEXT_BYTES:
         raise ValueError(f"{path.name} is larger than {MAX_TEXT_BYTES:,} bytes")
     return content.decode("utf-8", errors="replace").removeprefix("\ufeff")
+
+
+PROVIDERS: dict[str, Provider] = {
+    "tests": _tests,
+    "policy": _policy,
+    "inventory": _inventory,
+    "secrets": _of_tree(secrets_in),
+    "licences": _of_tree(licences_in),
+}

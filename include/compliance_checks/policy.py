@@ -61,6 +61,13 @@ class Finding:
     detail: str
 
 
+@dataclass(frozen=True)
+class Missing:
+    """A fact that is not known, and why."""
+
+    why: str
+
+
 Check = Callable[..., Finding]
 
 
@@ -77,12 +84,19 @@ def read_pack(name: str) -> list[Rule]:
 
 
 def judge(rule: Rule, facts: Mapping[str, Callable[[], Any]], checks: Mapping[str, Check]) -> tuple[Finding, dict[str, Any]]:
-    """Judge one rule. `facts` finds each fact by name (None: it is missing). Returns the finding and the facts it rests on."""
+    """Judge one rule. `facts` finds each fact by name (`Missing` or None: not known). Returns the finding and its facts."""
     found: dict[str, Any] = {}
     try:
         found.update((name, facts[name]()) for name in rule.needs)
-        if missing := [name for name in rule.needs if found[name] is None]:
-            return Finding("not_shown", f"nothing is known about: {', '.join(missing)}"), found
+        missing = {name: fact for name, fact in found.items() if fact is None or isinstance(fact, Missing)}
+        found.update(dict.fromkeys(missing))
+        if missing:
+            return Finding("not_shown", plain("; ".join(map(_unknown, missing.items())), 500)), found
         return checks[rule.check](**found, **rule.parameters), found
     except Exception as error:  # whatever breaks in a check or a scanner, the rule was not kept: never a pass
         return Finding("error", plain(f"{type(error).__name__}: {error}", 500)), found
+
+
+def _unknown(fact: tuple[str, Missing | None]) -> str:
+    name, missing = fact
+    return f"nothing is known about {name}" + (f": {missing.why}" if missing else "")

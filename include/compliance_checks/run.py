@@ -41,7 +41,7 @@ def check(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> R
     folder = home() / "checks" / hashlib.sha256(f"{run.run_id} {release['key']}".encode()).hexdigest()[:16]
     remove(folder)  # what a killed run left
     try:
-        facts = facts_of(Subject(product.compliance, release["tests"], _tree(artifacts, release, folder)))
+        facts = facts_of(Subject(product, dict(release), _tree(artifacts, release, folder), run.at, engine, artifacts))
         judged = [(rule, *judge(rule, facts, CHECKS)) for rule in rules]
     finally:
         remove(folder)

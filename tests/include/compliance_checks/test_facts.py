@@ -1,12 +1,17 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from include.artifacts import Artifacts
 from include.compliance_checks import secrets
-from include.compliance_checks.facts import Subject, facts_of, licences_in
+from include.compliance_checks.facts import NO_ARCHIVE, Subject, facts_of, licences_in
 from include.compliance_checks.inventory import gaps
+from include.compliance_checks.policy import Missing
 from include.compliance_checks.secrets import secrets_in
-from include.parts.compliance import Compliance
+from include.product import Product
+from tests.conftest import NOW
 
 # Put together here, so that no scanner of this repository finds them.
 PLANTED = {
@@ -63,10 +68,17 @@ def test_licence_files_and_the_declared_licence_are_found(tmp_path: Path) -> Non
     assert licences_in(tmp_path)["declared"] == "MIT"
 
 
-def test_a_missing_fact_is_none_and_an_inventory_that_is_declared_empty_is_not() -> None:
-    missing = facts_of(Subject(Compliance(), None, None))
-    assert [missing[name]() for name in ("tests", "secrets", "licences", "inventory")] == [None] * 4
-    assert facts_of(Subject(Compliance(data_inventory=[]), None, None))["inventory"]() == []
+def subject(engine: Engine, artifacts: Artifacts, tests: dict[str, Any] | None = None, **compliance: Any) -> Subject:
+    """A release without an archive, of a product with these settings."""
+    product = Product.model_validate({"name": "shop", "title": "Shop", "owner": "team", "compliance": compliance})
+    return Subject(product, {"key": "shop|1.0.0", "tests": tests}, None, NOW, engine, artifacts)
+
+
+def test_a_missing_fact_says_why_and_an_inventory_that_is_declared_empty_is_there(ledger: Engine, artifacts: Artifacts) -> None:
+    missing = facts_of(subject(ledger, artifacts))
+    assert [missing[name]() for name in ("tests", "secrets", "inventory")] == [
+        Missing("the release has no test results"), NO_ARCHIVE, Missing("the product declares no data_inventory")]
+    assert facts_of(subject(ledger, artifacts, data_inventory=[]))["inventory"]() == []
 
 
 def test_gaps_are_named_by_field_and_column() -> None:

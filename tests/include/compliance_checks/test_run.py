@@ -103,7 +103,7 @@ GPL = (SHOP.parents[2] / "include" / "compliance_checks" / "licences" / "GPL-3.0
      "phone: no valid purpose, retention_days"),
     (shop(), {"data_inventory": [EMAIL | {"region": None}]}, GREEN, "data-region", "fail", "customer.email: no valid region"),
     (shop(), {}, GREEN | {"failed": 1, "failures": ["t.a"]}, "tests-green", "fail", "1 tests failed: t.a"),
-    (shop(), {}, {}, "tests-green", "not_shown", "nothing is known about: tests"),
+    (shop(), {}, {}, "tests-green", "not_shown", "nothing is known about tests"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_planted_violation_is_found_and_blocks(ledger: Engine, artifacts: Artifacts, archive: bytes, settings: dict[str, Any],
                                                  tests: dict[str, Any], rule: str, outcome: str, detail: str) -> None:
