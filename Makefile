@@ -1,10 +1,11 @@
 # Closed Loop. Every path and port can be set, so that two clones run side by side:
-#   make demo CLOSED_LOOP_HOME=/tmp/other CLOSED_LOOP_PORT=8180 CLOSED_LOOP_SHOP_PORT=8191
+#   make demo CLOSED_LOOP_HOME=/tmp/other CLOSED_LOOP_PORT=8180 CLOSED_LOOP_SHOP_PORT=8191 CLOSED_LOOP_PARCELS_PORT=8192
 PYTHON ?= python3
 VENV ?= .venv
 export CLOSED_LOOP_HOME ?= $(CURDIR)/.loop
 export CLOSED_LOOP_PORT ?= 8080
 export CLOSED_LOOP_SHOP_PORT ?= 8091
+export CLOSED_LOOP_PARCELS_PORT ?= 8092
 # Bytecode halves the time that each task takes to start.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPATH := $(CURDIR)

@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from include.attestation import new_key
 from include.product import home
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,11 +68,12 @@ class LocalAirflow:
         """Secrets made for this home alone, at the first start that needs them; nobody else may read the file."""
         path = self.home / "secrets.json"
         known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-        if "contact_key" not in known:
+        if "signing_key" not in known:
             path.parent.mkdir(parents=True, exist_ok=True)
             made = {name: secrets.token_urlsafe(32) for name in ("jwt", "session", "author_key", "contact_key")}
             made["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
             made["password"] = secrets.token_urlsafe(9)
+            made["signing_key"] = new_key()
             part = path.with_suffix(".part")
             part.touch(0o600)
             part.write_text(json.dumps(made | known))
@@ -85,7 +87,7 @@ class LocalAirflow:
         inherited = {name: value for name, value in os.environ.items()
                      if not name.startswith("AIRFLOW") and name != "PYTHONDONTWRITEBYTECODE"}
         secret = {name: json.dumps({"conn_type": "generic", "password": self.keys[name]})
-                  for name in ("author_key", "contact_key")}
+                  for name in ("author_key", "contact_key", "signing_key")}
         return inherited | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONPATH": str(ROOT),
@@ -93,6 +95,7 @@ class LocalAirflow:
             "AIRFLOW_HOME": str(airflow_home),
             "AIRFLOW_CONN_AUTHOR_KEY": secret["author_key"],
             "AIRFLOW_CONN_CONTACT_KEY": secret["contact_key"],
+            "AIRFLOW_CONN_SIGNING_KEY": secret["signing_key"],
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),

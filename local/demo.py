@@ -28,6 +28,7 @@ from include.ledger.tables import (
     scope_items,
     scopes,
     stories,
+    story_blocks,
     story_themes,
     suggestions,
     theme_voices,
@@ -43,7 +44,7 @@ from local.airflow import USER, LocalAirflow
 from local.customers import keep_using, write_history, write_tickets
 from local.loop import Loop
 from local.own_voices import describe
-from local.sample.history import create, merge_fix
+from local.sample.history import create, create_parcels, merge_fix, merge_wrapping
 
 TURN = 240  # seconds that one turn may take
 REQUESTS_A_SECOND = 40
@@ -80,13 +81,15 @@ class Demo:
     def prepare(self) -> Path:
         """The shop's repository and its first reviews, a migrated ledger, a running Airflow."""
         repository = create(self.folder / "demo")
+        create_parcels(self.folder / "demo")
         write_history(self.reviews, datetime.now(UTC))
         write_tickets(self.folder / "demo" / "shop-tickets.csv", datetime.now(UTC))
         upgrade(f"sqlite:///{self.folder / 'ledger.db'}")
         self.say("starting Airflow on 127.0.0.1 …")
         self.airflow.start()
         self.loop.unpause()
-        ensure_running(self.ledger, product_named("shop"), Artifacts(str(self.folder / "artifacts")))
+        for product in ("shop", "parcels"):
+            ensure_running(self.ledger, product_named(product), Artifacts(str(self.folder / "artifacts")))
         self.say(f"Airflow is up: {self.airflow.url}   user {USER}   password {self.airflow.keys['password']}")
         return repository
 
@@ -143,15 +146,19 @@ class Demo:
         if release:
             self.say(f"the fix {sha[:8]} is released as {release} already; customers go on using it")
             return
+        wrapping = merge_wrapping(self.folder / "demo" / "parcels.git")
+        self.play("developer", f"merges {wrapping[:8]} into parcels: it wraps gifts, which a story of the shop waits for")
+        self.loop.trigger("release", product="parcels", note="Gifts are wrapped")
         self.play("developer", f"merges the fix {sha[:8]} for story {', '.join(found)}, and fills in the release form")
         self.loop.trigger("release", product="shop", note="Coupons work at checkout")
         self.turn()
         self.play("customers", f"now meet version {self.running_version()}")
 
     def first_turn(self) -> None:
-        """What customers wrote becomes themes, stories, a scope; the shop as it is becomes its first release."""
+        """What customers wrote becomes themes, stories, a scope; the shop and its parcels get their first releases."""
         self.say("turn 1: nightly_cycle hears what customers wrote")
         self.loop.trigger("nightly_cycle")
+        self.loop.trigger("release", product="parcels", note="The packing room opens")
         self.turn()
 
     def second_turn(self, repository: Path) -> None:
@@ -188,7 +195,16 @@ class Demo:
               f"  the release form       {url}/dags/release\n"
               f"  the tea shop           {self.shop_url}/checkout?tea=sencha&coupon=TEA10\n"
               "Airflow and the shop go on running; `make stop` ends both.")
-
+    def show_dependencies(self) -> None:
+        """Which stories waited for another product's release, and since when they don't any more."""
+        query = select(story_blocks, stories.c.title).join(stories, stories.c.id == story_blocks.c.story_id).where(
+            stories.c.product == "shop").order_by(story_blocks.c.since, story_blocks.c.story_id)
+        with reading(self.ledger) as connection:
+            rows = connection.execute(query).all()
+        print("\nStories that waited for another product")
+        for row in rows:
+            now = f"free since {row.until:%H:%M:%S}: {row.ended}" if row.until else "waits"
+            print(f"  {row.story_id}  {plain(row.title, 60)}  needs {row.on_product} {row.needs}; {now}")
 
     def show_desk(self) -> None:
         """The open tickets: who has them, until when, and what could be answered, which a person sends."""
@@ -265,6 +281,7 @@ def main() -> None:
         sys.exit(f"The shop was not deployed; the runs say why: {demo.airflow.url}/dag_runs")
     demo.second_turn(repository)
     demo.show()
+    demo.show_dependencies()
     demo.show_desk()
     if own:
         demo.show_own(own.name)

@@ -1,7 +1,8 @@
-"""The tea shop's git repository: a short history, the commit that mends its flaw, and one that brings a fault.
+"""The git repositories of the tea shop and of its parcels: short histories, and the commits that a demo merges.
 
 The files lie beside this module: `shop/` is the product with its flaw, `fix/` and `fault/<name>/` are what a commit puts in
-their place. Authors and dates are fixed, so a commit has the same sha on every machine.
+their place; `parcels/` packs what was sold, `wrapping/` wraps it as a gift. Authors and dates are fixed, so a commit has the
+same sha on every machine.
 """
 
 import os
@@ -21,22 +22,37 @@ HISTORY = (
     ("feat: 차와 주문을 웹 서비스로 제공한다", ["shop.py", "tests/test_shop.py"]),
     ("build: run the tests and write JUnit XML", ["run_tests.py"]),
 )
+PARCELS = (
+    ("chore: open the packing room", ["LICENSE", "pyproject.toml", "run_tests.py"]),
+    ("feat: 주문에 맞는 상자를 고른다", ["packing.py", "tests/__init__.py", "tests/test_packing.py", "parcels.py"]),
+)
+SHARED = ("LICENSE", "run_tests.py")  # both products have these files of the shop
 FIX = ("fix: apply the coupon at checkout",
        "The codes were kept in lower case and looked up in upper case, so no coupon was ever found.")
+WRAPPING = ("feat: wrap gifts", "손님이 고른 종이로 선물을 포장한다.")
 FAULTS = {"errors": ("feat: keep bills in a cache", "A busy day computes each bill but once.")}
 
 
 def create(folder: Path) -> Path:
-    """Make the bare repository `folder/shop.git`, unless it is there; returns its path."""
-    repository = folder / "shop.git"
+    """Make the shop's bare repository `folder/shop.git`, unless it is there; returns its path."""
+    return _create(folder, "shop", HISTORY)
+
+
+def create_parcels(folder: Path) -> Path:
+    """Make the bare repository of the parcels, `folder/parcels.git`, unless it is there; returns its path."""
+    return _create(folder, "parcels", PARCELS)
+
+
+def _create(folder: Path, name: str, history: tuple[tuple[str, list[str]], ...]) -> Path:
+    repository = folder / f"{name}.git"
     if repository.exists():
         return repository
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".shop-") as temporary:
-        fresh = Path(temporary) / "shop.git"
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as temporary:
+        fresh = Path(temporary) / repository.name
         _git(fresh.parent, "init", "--quiet", "--bare", f"--initial-branch={BRANCH}", "--template=", str(fresh))
-        for subject, paths in HISTORY:
-            _commit(fresh, subject, {path: HERE / "shop" / path for path in paths})
+        for subject, paths in history:
+            _commit(fresh, subject, {path: HERE / ("shop" if path in SHARED else name) / path for path in paths})
         fresh.rename(repository)
     return repository
 
@@ -44,6 +60,11 @@ def create(folder: Path) -> Path:
 def merge_fix(repository: Path, stories: list[str]) -> str:
     """Commit the mend, which names the `stories` that it answers; returns its sha. Merged before: returns that commit."""
     return _overlay(repository, HERE / "fix", FIX, stories)
+
+
+def merge_wrapping(repository: Path) -> str:
+    """Commit the wrapping of gifts to the parcels' repository; returns its sha. Merged before: returns that commit."""
+    return _overlay(repository, HERE / "wrapping", WRAPPING, [])
 
 
 def merge_fault(repository: Path, stories: list[str], fault: Literal["errors"] = "errors") -> str:

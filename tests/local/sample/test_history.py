@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from local.sample.history import HISTORY, create, merge_fault, merge_fix
+from local.sample.history import HISTORY, PARCELS, create, create_parcels, merge_fault, merge_fix, merge_wrapping
 
 
 def git(repository: Path, *arguments: str) -> str:
@@ -105,6 +105,16 @@ def test_fix_and_fault_are_merged_once_and_name_their_stories(repository: Path) 
     stories = "--format=%(trailers:key=Story,valueonly,separator=%x2C)"
     assert git(repository, "log", "-2", stories, "main").splitlines() == ["story-3", "story-1,story-2"]
     assert re.fullmatch(r"[0-9a-f]{40}", fix)
+
+
+def test_the_parcels_wrap_gifts_once_that_is_merged(tmp_path: Path) -> None:
+    parcels = create_parcels(tmp_path / "demo")
+    assert run_tests(checkout(parcels)) == 0
+    wrapping = merge_wrapping(parcels)
+    assert merge_wrapping(parcels) == wrapping == git(parcels, "rev-parse", "main")
+    assert run_tests(checkout(parcels)) == 0
+    assert [line.partition(":")[0] for line in git(parcels, "log", "--format=%s", "main").splitlines()] == ["feat", "feat", "chore"]
+    assert len(PARCELS) == 2
 
 
 def test_the_fault_passes_the_tests_and_fails_half_of_the_orders(repository: Path) -> None:
