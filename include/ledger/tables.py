@@ -211,19 +211,30 @@ releases = Table("releases", metadata, _key("key"), _word("product"), _word("ver
                  _text("sbom", True), _text("provenance", True), Column("untied", JSON(none_as_null=True)),
                  Index(None, "product", "at"))
 
-# Steps 10 and 8: what was shown, and what people said. `outcome`: pass, fail, not_shown, error.
+# Steps 10 and 8: what was shown, and what people said. `outcome`: pass, fail, not_shown, error; `waiver`: who lets a rule be
+# broken, why and until when. An attestation is what a person says of a rule that no machine can show.
 checks = Table("checks", metadata, _key("key"), _key("rule"), _key("run_id"), _word("outcome"), _word("severity"),
-               _text("serves"), _text("detail"), _text("evidence"), _word("digest"), _at("at"))
+               _text("serves"), _text("detail"), _text("evidence"), _word("digest"), _at("at"),
+               Column("waiver", JSON(none_as_null=True)))
+attestations = Table("attestations", metadata, _key("product"), _key("rule"), _key("run_id"), _text("statement"), _word("by"),
+                     _text("note"), _at("at"))
 decisions = Table("decisions", metadata, _key("subject"), _key("gate"), _word("decision"), _word("by"), _text("note", True),
                   _at("at"))
 
-# Step 9: deployments. `status`: running, succeeded, rolled_back, failed.
+# Step 9: deployments. `status`: running, asked (a person decides; all traffic is back), succeeded, rolled_back, failed. `kind`: the
+# strategy (canary, blue_green, rolling), or rollback, which a person (`by`) asked for.
 deployments = Table("deployments", metadata, _key("id"), _word("product"), _word("version"), _word("environment"),
                     _word("previous", True), _word("status"), _text("reason", True), _at("started_at"),
-                    _at("finished_at", True), Index(None, "product", "started_at"))
+                    _at("finished_at", True), _word("kind", True), _word("by", True), Index(None, "product", "started_at"))
 deployment_steps = Table("deployment_steps", metadata, _key("deployment_id", "deployments.id"),
                          Column("step", Integer, primary_key=True), _count("weight"), _count("requests"), _count("errors"),
                          _number("error_rate"), _number("limit"), _word("verdict"), _text("why"), _at("at"))
+# What each step was judged by. `metric`: error_limit, error_rate, latency_ms, score; `effect` is candidate less baseline with its
+# interval; `threshold` is the limit, the evidence that alarms, the times slower, the score that passes; samples are requests.
+deployment_verdicts = Table("deployment_verdicts", metadata, _key("deployment_id", "deployments.id"),
+                            Column("step", Integer, primary_key=True), _key("metric"), _number("baseline"), _number("candidate"),
+                            _number("effect"), _number("low"), _number("high"), _number("threshold", False),
+                            _count("baseline_samples"), _count("candidate_samples"), _word("decision"), _text("why"), _at("at"))
 
 # Step 11: rollups by minute; `durations` is a histogram that adds up. Signals are known by their fingerprint.
 rollups = Table("rollups", metadata, _key("product"), Column("minute", UtcDateTime, primary_key=True), _key("version"),
@@ -234,6 +245,11 @@ slo_status = Table("slo_status", metadata, _key("product"), _key("slo"), _key("r
 signals = Table("signals", metadata, _key("fingerprint"), _word("product"), _word("kind"), _word("severity"), _text("title"),
                 _json("detail"), _word("status"), _word("release", True), _at("first_at"), _at("last_at"),
                 Index(None, "product", "status"))
+# DORA's metrics as they stood at a run, with what they count (`definition`) and what they rest on. `band` is the level of the report
+# that `band_of` names; `evidence` lists deployments, and incidents with the deployment that explains them and how surely.
+delivery_metrics = Table("delivery_metrics", metadata, _key("product"), _key("metric"), _key("run_id"), _word("team"),
+                         _number("value"), _word("unit"), _count("n"), _word("band", True), _word("band_of", True),
+                         _text("definition"), _json("evidence"), _at("since"), _at("at"), Index(None, "product", "at"))
 
 # Step 12: support. `status`: open, waiting (for the customer), resolved. `triage`: given, rule, model, needs_person. A ticket is
 # heard as the voice `voice_id`; texts are redacted, `author` is a keyed hash.
@@ -257,7 +273,17 @@ ticket_clocks = Table("ticket_clocks", metadata, _key("ticket_id", "tickets.id")
 suggestions = Table("suggestions", metadata, _key("ticket_id", "tickets.id"), _key("kind"), _key("source_id"), _count("rank"),
                     _number("score", False), _text("text"), _word("status"), _at("at"))
 
-# Closing the loop. Rates are voices per 1,000 requests or per day; `effect` is after / before, with its 95 % interval.
+# Closing the loop. Exposure is requests or days; `effect` is the rate after / the rate before, days of the week and the counts'
+# `dispersion` considered, with its 95 % interval. `known_by`: when "too early" will be over (null: not within the window);
+# `closed_at`: the window was full, and the verdict stands. `brought_by`: the release with which complaints came back or rose.
 outcomes = Table("outcomes", metadata, _key("story_id", "stories.id"), _key("theme_id", "themes.id"), _key("release"),
                  _word("exposure"), _count("before_voices"), _number("before_exposure"), _count("after_voices"),
-                 _number("after_exposure"), _number("effect"), _number("low"), _number("high"), _word("verdict"), _at("at"))
+                 _number("after_exposure"), _number("effect"), _number("low"), _number("high"), _word("verdict"), _at("at"),
+                 _number("dispersion"), _at("known_by", True), _at("closed_at", True), _word("brought_by", True))
+# What the customers who asked are told, once: `author` is a keyed hash, `channel` mail, webhook or ticket, `voice_id` what they
+# asked. `status`: waiting, sending (written before it is sent), sent, failed (surely not sent: it is tried again), unsure (it may
+# have been sent: never tried again), given_up, withdrawn. `answer` is the voice that came back.
+notices = Table("notices", metadata, _key("story_id", "stories.id"), _key("author"), _key("channel"), _word("product"),
+                _word("release"), _word("language"), _word("voice_id"), _word("message_id"), _word("status"), _count("attempts"),
+                _text("problem", True), _at("made_at"), _at("tried_at", True), _at("sent_at", True), _word("answer", True),
+                Index(None, "product", "status"))

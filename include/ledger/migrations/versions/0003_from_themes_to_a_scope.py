@@ -10,6 +10,16 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table('attestations',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('rule', sa.String(length=255), nullable=False),
+    sa.Column('run_id', sa.String(length=255), nullable=False),
+    sa.Column('statement', sa.Text(), nullable=False),
+    sa.Column('by', sa.String(length=255), nullable=False),
+    sa.Column('note', sa.Text(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'rule', 'run_id', name=op.f('pk_attestations'))
+    )
     op.create_table('components',
     sa.Column('product', sa.String(length=255), nullable=False),
     sa.Column('file', sa.String(length=255), nullable=False),
@@ -36,6 +46,25 @@ def upgrade() -> None:
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('product', 'file', 'old', 'new', 'rule', 'place', name=op.f('pk_contract_changes'))
     )
+    op.create_table('delivery_metrics',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('metric', sa.String(length=255), nullable=False),
+    sa.Column('run_id', sa.String(length=255), nullable=False),
+    sa.Column('team', sa.String(length=255), nullable=False),
+    sa.Column('value', sa.Float(), nullable=True),
+    sa.Column('unit', sa.String(length=255), nullable=False),
+    sa.Column('n', sa.BigInteger(), nullable=False),
+    sa.Column('band', sa.String(length=255), nullable=True),
+    sa.Column('band_of', sa.String(length=255), nullable=True),
+    sa.Column('definition', sa.Text(), nullable=False),
+    sa.Column('evidence', sa.JSON(), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'metric', 'run_id', name=op.f('pk_delivery_metrics'))
+    )
+    with op.batch_alter_table('delivery_metrics', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_delivery_metrics_product_at'), ['product', 'at'], unique=False)
+
     op.create_table('dependency_reads',
     sa.Column('product', sa.String(length=255), nullable=False),
     sa.Column('commit', sa.String(length=255), nullable=False),
@@ -63,6 +92,46 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('solutions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_solutions_product_need'), ['product', 'need'], unique=False)
+
+    op.create_table('deployment_verdicts',
+    sa.Column('deployment_id', sa.String(length=255), nullable=False),
+    sa.Column('step', sa.Integer(), nullable=False),
+    sa.Column('metric', sa.String(length=255), nullable=False),
+    sa.Column('baseline', sa.Float(), nullable=True),
+    sa.Column('candidate', sa.Float(), nullable=True),
+    sa.Column('effect', sa.Float(), nullable=True),
+    sa.Column('low', sa.Float(), nullable=True),
+    sa.Column('high', sa.Float(), nullable=True),
+    sa.Column('threshold', sa.Float(), nullable=False),
+    sa.Column('baseline_samples', sa.BigInteger(), nullable=False),
+    sa.Column('candidate_samples', sa.BigInteger(), nullable=False),
+    sa.Column('decision', sa.String(length=255), nullable=False),
+    sa.Column('why', sa.Text(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['deployment_id'], ['deployments.id'], name=op.f('fk_deployment_verdicts_deployment_id')),
+    sa.PrimaryKeyConstraint('deployment_id', 'step', 'metric', name=op.f('pk_deployment_verdicts'))
+    )
+    op.create_table('notices',
+    sa.Column('story_id', sa.String(length=255), nullable=False),
+    sa.Column('author', sa.String(length=255), nullable=False),
+    sa.Column('channel', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('release', sa.String(length=255), nullable=False),
+    sa.Column('language', sa.String(length=255), nullable=False),
+    sa.Column('voice_id', sa.String(length=255), nullable=False),
+    sa.Column('message_id', sa.String(length=255), nullable=False),
+    sa.Column('status', sa.String(length=255), nullable=False),
+    sa.Column('attempts', sa.BigInteger(), nullable=False),
+    sa.Column('problem', sa.Text(), nullable=True),
+    sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('tried_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('sent_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('answer', sa.String(length=255), nullable=True),
+    sa.ForeignKeyConstraint(['story_id'], ['stories.id'], name=op.f('fk_notices_story_id')),
+    sa.PrimaryKeyConstraint('story_id', 'author', 'channel', name=op.f('pk_notices'))
+    )
+    with op.batch_alter_table('notices', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_notices_product_status'), ['product', 'status'], unique=False)
 
     op.create_table('solution_facts',
     sa.Column('solution_id', sa.String(length=255), nullable=False),
@@ -127,8 +196,21 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['story_id'], ['stories.id'], name=op.f('fk_tracker_issues_story_id')),
     sa.PrimaryKeyConstraint('story_id', 'tracker', name=op.f('pk_tracker_issues'))
     )
+    with op.batch_alter_table('checks', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('waiver', sa.JSON(none_as_null=True), nullable=True))
+
+    with op.batch_alter_table('deployments', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('kind', sa.String(length=255), nullable=True))
+        batch_op.add_column(sa.Column('by', sa.String(length=255), nullable=True))
+
     with op.batch_alter_table('labels', schema=None) as batch_op:
         batch_op.add_column(sa.Column('author', sa.String(length=255), nullable=True))
+
+    with op.batch_alter_table('outcomes', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('dispersion', sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column('known_by', sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('brought_by', sa.String(length=255), nullable=True))
 
     with op.batch_alter_table('releases', schema=None) as batch_op:
         batch_op.add_column(sa.Column('sbom', sa.Text(), nullable=True))
@@ -207,8 +289,21 @@ def downgrade() -> None:
         batch_op.drop_column('provenance')
         batch_op.drop_column('sbom')
 
+    with op.batch_alter_table('outcomes', schema=None) as batch_op:
+        batch_op.drop_column('brought_by')
+        batch_op.drop_column('closed_at')
+        batch_op.drop_column('known_by')
+        batch_op.drop_column('dispersion')
+
     with op.batch_alter_table('labels', schema=None) as batch_op:
         batch_op.drop_column('author')
+
+    with op.batch_alter_table('deployments', schema=None) as batch_op:
+        batch_op.drop_column('by')
+        batch_op.drop_column('kind')
+
+    with op.batch_alter_table('checks', schema=None) as batch_op:
+        batch_op.drop_column('waiver')
 
     op.drop_table('tracker_issues')
     op.drop_table('story_revisions')
@@ -219,13 +314,23 @@ def downgrade() -> None:
 
     op.drop_table('story_blocks')
     op.drop_table('solution_facts')
+    with op.batch_alter_table('notices', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_notices_product_status'))
+
+    op.drop_table('notices')
+    op.drop_table('deployment_verdicts')
     with op.batch_alter_table('solutions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_solutions_product_need'))
 
     op.drop_table('solutions')
     op.drop_table('dependency_reads')
+    with op.batch_alter_table('delivery_metrics', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_delivery_metrics_product_at'))
+
+    op.drop_table('delivery_metrics')
     op.drop_table('contract_changes')
     with op.batch_alter_table('components', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_components_package'))
 
     op.drop_table('components')
+    op.drop_table('attestations')
