@@ -22,6 +22,7 @@ from include.parts.compliance import Compliance
 from include.parts.dependencies import Contract, DependsOn, Package
 from include.parts.deployment import Deployment
 from include.parts.desk import Support
+from include.parts.monitoring import Monitoring
 from include.parts.outcome import Outcome
 from include.parts.part import Name, Part
 from include.parts.planning import Planning
@@ -48,6 +49,7 @@ class Product(Part):
     compliance: Compliance = Compliance()
     deployment: Deployment | None = None
     slo: str | None = Field(None, description="Path of an OpenSLO YAML file; relative paths start at the product file.")
+    monitoring: Monitoring = Monitoring()
     outcome: Outcome = Outcome()
     support: Support | None = None
     solutions: Solutions = Solutions()

@@ -17,6 +17,7 @@ from include.ledger.tables import rollups as rollups_table
 from include.ledger.trail import event, record
 from include.markup import plain
 from include.monitoring_rollups.access_log import Cursor, Reader
+from include.monitoring_rollups.delivery import ledger as delivery
 from include.monitoring_rollups.histogram import quantile
 from include.monitoring_rollups.openslo import Measured, load, measured
 from include.monitoring_rollups.rollup import Group, Rollup, aggregate, rollups
@@ -35,7 +36,7 @@ class Intake:
 
 
 def roll_up(engine: Engine, product: Product, run: Run) -> Result:
-    """Roll up what was added to the product's access log, and keep its SLO.
+    """Roll up what was added to the product's access log, keep its SLO, and take its delivery metrics.
 
     Rollups and cursor are written in one transaction, so nothing is counted twice or lost. The result's `publish` is the
     product where its error budget has begun to burn: a signal that is open already wakes nobody. Raises InputError when the
@@ -70,7 +71,8 @@ def _write(connection: Connection, product: Product, run: Run, intake: Intake, o
     _add(connection, product.name, intake.groups)
     upsert(connection, cursors, [{"name": _cursor_name(product.name), "value": intake.cursor.plain()}])
     result: Result = {"publish": [], "requests": intake.lines, "malformed": intake.malformed, "rollups": len(intake.groups)}
-    return result | (_keep_slo(connection, product, run, objective) if objective else {})
+    result |= _keep_slo(connection, product, run, objective) if objective else {}
+    return result | {"delivery": {metric.name: metric.value for metric in delivery.keep(connection, product, run)}}
 
 
 def _add(connection: Connection, product: str, groups: dict[Group, Rollup]) -> None:

@@ -1,0 +1,96 @@
+"""The delivery metrics of a product, from the ledger's deployments, commits and signals, and kept there for each run."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import semver
+from sqlalchemy import Connection, Row, func, select
+
+from include.ledger.engine import upsert
+from include.ledger.runs import Run
+from include.ledger.tables import commits, delivery_metrics, deployments, releases, rollups, signals
+from include.monitoring_rollups.delivery.attribution import Attribution, Incident, attribute
+from include.monitoring_rollups.delivery.dora import BANDS_OF, Change, Deployment, Failure, Metric, metrics
+from include.product import Product
+
+BEFORE = timedelta(hours=1)
+_WORD = re.compile(r"[a-z]{3,}")
+_SCOPE = re.compile(r"\w[\w-]*\(([^()]{1,100})\)!?:")
+
+
+def keep(connection: Connection, product: Product, run: Run) -> list[Metric]:
+    """Compute the five metrics at the run's time, and write them; returns them."""
+    known, scopes = _deployments(connection, product)
+    found = _attributed(connection, product, known, scopes)
+    failures = [Failure(incident.id, item.deployment, incident.at, incident.over_at) for incident, item in found if item.counts]
+    now = metrics(known, failures, run.at - timedelta(days=product.monitoring.delivery_days), run.at)
+    upsert(connection, delivery_metrics, [_row(product, run, metric, found) for metric in now])
+    return now
+
+
+def _row(product: Product, run: Run, metric: Metric, found: Iterable[tuple[Incident, Attribution]]) -> dict[str, Any]:
+    because = [{"incident": item.incident, "deployment": item.deployment, "confidence": item.confidence, "why": list(item.why)}
+               for incident, item in found if metric.since < incident.at <= metric.until]
+    evidence = {"deployments": list(metric.evidence)} | ({"incidents": because} if metric.name == "change_fail_rate" else {})
+    return {"product": product.name, "metric": metric.name, "run_id": run.run_id, "team": product.owner, "value": metric.value,
+            "unit": metric.unit, "n": metric.n, "band": metric.band, "band_of": BANDS_OF if metric.band else None,
+            "definition": metric.definition, "evidence": evidence, "since": metric.since, "at": run.at}
+
+
+def _deployments(connection: Connection, product: Product) -> tuple[list[Deployment], dict[str, frozenset[str]]]:
+    """Every finished deployment with the commits that it brought, and the words that those commits' scopes name."""
+    environment = product.deployment.environment if product.deployment else None
+    rows = connection.execute(select(deployments).where(
+        deployments.c.product == product.name, deployments.c.status.in_(["succeeded", "rolled_back", "failed"]),
+        deployments.c.finished_at.is_not(None)).order_by(deployments.c.started_at, deployments.c.id)).all()
+    committed = connection.execute(
+        select(commits.c.sha, commits.c.at, commits.c.kind, commits.c.subject, releases.c.version)
+        .join(releases, releases.c.key == commits.c.release).where(commits.c.product == product.name)).all()
+    found, scopes = [], {}
+    for row in rows:
+        if environment and row.environment != environment:
+            continue
+        brought = [commit for commit in committed if _brings(row, commit.version)]
+        scopes[row.id] = frozenset(word for commit in brought for word in _scope(commit.subject))
+        found.append(Deployment(row.id, row.version, row.status, row.started_at, row.finished_at,
+                                tuple(Change(commit.sha, commit.at, commit.kind) for commit in brought), _goes_back(row)))
+    return found, scopes
+
+
+def _brings(row: Row[Any], version: str) -> bool:
+    release = semver.Version.parse(version)
+    return release <= semver.Version.parse(row.version) and (
+        row.previous is None or release > semver.Version.parse(row.previous))
+
+
+def _goes_back(row: Row[Any]) -> bool:
+    return row.previous is not None and semver.Version.parse(row.version) < semver.Version.parse(row.previous)
+
+
+def _scope(subject: str) -> set[str]:
+    match = _SCOPE.match(subject)
+    return set(_WORD.findall(match[1].lower())) if match else set()
+
+
+def _attributed(connection: Connection, product: Product, known: list[Deployment],
+                scopes: dict[str, frozenset[str]]) -> list[tuple[Incident, Attribution]]:
+    """Each incident of operation with the deployment that explains it best. What a canary found is in the deployment's status."""
+    rows = connection.execute(select(signals).where(
+        signals.c.product == product.name, signals.c.kind != "deployment").order_by(signals.c.first_at, signals.c.fingerprint))
+    incidents = [_incident(connection, row) for row in rows.all()]
+    return [(incident, found) for incident in incidents if (found := attribute(incident, known, scopes))]
+
+
+def _incident(connection: Connection, row: Row[Any]) -> Incident:
+    routes = row.detail.get("routes", [])
+    version = routes[0]["version"] if routes else None
+    table = rollups.c
+    rates = {item.version: item.errors / item.requests for item in connection.execute(
+        select(table.version, func.sum(table.errors).label("errors"), func.sum(table.requests).label("requests"))
+        .where(table.product == row.product, table.minute > row.first_at - BEFORE, table.minute <= row.first_at)
+        .group_by(table.version)) if item.requests}
+    alone = not any(rate < rates.get(version, 0) / 2 for other, rate in rates.items() if other != version)
+    parts = frozenset(word for route in routes for word in _WORD.findall(route["route"].lower()))
+    return Incident(row.fingerprint, row.first_at, row.last_at if row.status == "resolved" else None, version, alone, parts)
