@@ -22,6 +22,7 @@ from include.ledger.tables import (
     inbox,
     labels,
     metadata,
+    notices,
     phase_runs,
     quarantine,
     suggestions,
@@ -42,7 +43,7 @@ _BLANK: dict[Table, dict[str, Any]] = {
     tickets: {"subject": "", "body": "", "answer": None, "csat_comment": None, "author": None},
     quarantine: {"row": "", "reason": "erased", "author": None, "corrected": None},
 }
-_DELETED = (inbox, contacts)
+_DELETED = (inbox, contacts, notices)
 # Searched for quotes: every text of the ledger that is not feedback itself. Events bear names of themes, but no quotes.
 _WRITTEN = [table for table in metadata.sorted_tables
             if table not in {*_BLANK, *_DELETED} and table.name not in ("erasures", "cursors", "leases", "rollups")]
@@ -67,7 +68,7 @@ def erase(engine: Engine, product: str, author: str, key: bytes, by: str, at: da
     where there was nothing (left) to erase.
     """
     person = author_hash(author, key)
-    where = {table: table.c.author == person for table in (voices, tickets, quarantine, inbox, contacts)}
+    where = {table: table.c.author == person for table in (voices, tickets, quarantine, inbox, contacts, notices)}
     where[labels] = labels.c.author == person
     if len(author.strip()) > 1:  # rows that could not be read bear no author, but maybe the name; so may labelled texts
         named = author.strip().lower()
@@ -86,7 +87,8 @@ def retain(connection: Connection, product: Product, at: datetime) -> Counts:
     end = at - timedelta(days=days)
     where = {voices: and_(voices.c.origin == "customer", voices.c.written_at < end),
              tickets: and_(tickets.c.status == "resolved", tickets.c.updated_at < end),
-             quarantine: quarantine.c.at < end, inbox: inbox.c.received_at < end, contacts: contacts.c.given_at < end}
+             quarantine: quarantine.c.at < end, inbox: inbox.c.received_at < end, contacts: contacts.c.given_at < end,
+             notices: notices.c.made_at < end}
     return _erase(connection, _Erasure(product.name, "retention", f"retention of {days} days", at,
                                        _id(product.name, "retention", at), where))
 
