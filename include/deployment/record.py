@@ -1,11 +1,11 @@
 """What the ledger knows of deployments: the gates before one, its steps, and what became of it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import semver
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, Row, delete, select, update
 
 from include.deployment.canary import Step
 from include.errors import InputError
@@ -15,6 +15,7 @@ from include.ledger.tables import (
     commit_stories,
     commits,
     deployment_steps,
+    deployment_verdicts,
     deployments,
     phase_runs,
     releases,
@@ -29,19 +30,28 @@ GATES = ("compliance_checks", "user_testing")
 
 @dataclass(frozen=True)
 class Release:
-    """A release as the ledger has it; `artifact` names its archive, `digest` is `sha256:<hex>`."""
+    """A release as the ledger has it; `artifact` names its archive, whose `digest` is `sha256:<hex>`, and `sbom` and `provenance`
+    name artifacts too."""
 
     key: str
     version: str
+    commit: str
     artifact: str
     digest: str
+    sbom: str | None = None
+    provenance: str | None = None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "Release":
+        """From a row of `releases`."""
+        return cls(row.key, row.version, row.commit, row.artifact, row.digest, row.sbom, row.provenance)
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a deployment came to."""
 
-    status: Literal["succeeded", "rolled_back", "failed"]
+    status: Literal["succeeded", "rolled_back", "failed", "asked"]
     reason: str | None
     steps: list[Step]
 
@@ -56,7 +66,7 @@ def gated_release(engine: Engine, run: Run) -> Release:
         raise InputError(f"release {key!r} is not in the ledger, or has no archive")
     if closed:
         raise InputError(f"release {key!r} may not be deployed: not let through by {' and '.join(closed)}")
-    return Release(key, row.version, row.artifact, row.digest)
+    return Release.of(row)
 
 
 def _let_through(connection: Connection, gate: str, key: str) -> bool:
@@ -68,7 +78,7 @@ def running_release(engine: Engine, product: str) -> Release | None:
     """The release that the ledger says is running: the one that was deployed and not superseded."""
     with reading(engine) as connection:
         row = connection.execute(select(releases).where(releases.c.product == product, releases.c.status == "deployed")).first()
-    return Release(row.key, row.version, row.artifact, row.digest) if row else None
+    return Release.of(row) if row else None
 
 
 def deployment_id(run: Run) -> str:
@@ -80,7 +90,8 @@ def begin(engine: Engine, product: Product, run: Run, previous: str | None) -> N
     row = {"id": deployment_id(run), "product": product.name, "version": run.key.version, "status": "running", "reason": None,
            "environment": _environment(product), "previous": previous, "started_at": run.at, "finished_at": None}
     with writing(engine) as connection:
-        connection.execute(delete(deployment_steps).where(deployment_steps.c.deployment_id == row["id"]))
+        for table in (deployment_verdicts, deployment_steps):
+            connection.execute(delete(table).where(table.c.deployment_id == row["id"]))
         connection.execute(update(deployments).where(
             deployments.c.product == product.name, deployments.c.status == "running", deployments.c.id != row["id"],
         ).values(status="failed", reason="its process ended half-way; the next deployment cleaned up", finished_at=run.at))
@@ -94,6 +105,8 @@ def note(engine: Engine, run: Run, number: int, step: Step) -> None:
            "verdict": step.judgement.verdict, "why": step.judgement.why, "at": run.at}
     with writing(engine) as connection:
         upsert(connection, deployment_steps, [row])
+        upsert(connection, deployment_verdicts, [
+            {"deployment_id": deployment_id(run), "step": number, "at": run.at} | asdict(found) for found in step.findings])
 
 
 def conclude(connection: Connection, product: Product, run: Run, release: Release, previous: Release | None,
@@ -116,7 +129,8 @@ def conclude(connection: Connection, product: Product, run: Run, release: Releas
 
 def _plain(step: Step) -> dict[str, Any]:
     return {"weight": step.weight, "requests": step.counts.requests, "errors": step.counts.errors,
-            "verdict": step.judgement.verdict, "why": step.judgement.why}
+            "verdict": step.judgement.verdict, "why": step.judgement.why,
+            "findings": [asdict(found) for found in step.findings]}
 
 
 def _succeed(connection: Connection, product: Product, run: Run, release: Release, previous: Release | None) -> list[str]:

@@ -1,8 +1,9 @@
 """How much traffic a new version gets, and whether it keeps it. Pure: counters in, weights and judgements out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, gcd, lcm
 from typing import Literal, Self
 
 from include.parts.deployment import Canary
@@ -12,11 +13,13 @@ MOST = 256  # HAProxy's greatest weight
 
 @dataclass(frozen=True)
 class Replica:
-    """One process of a version, as a server of HAProxy's backend. `weight` is from 0 (no new requests) to 256."""
+    """One process of a version, as a server of HAProxy's backend. `weight` is from 0 (no new requests) to 256; `baseline` says
+    that it was started for a comparison with a new version, and goes with it."""
 
     version: str
     port: int
     weight: int = 0
+    baseline: bool = False
 
     @property
     def name(self) -> str:
@@ -24,16 +27,23 @@ class Replica:
         return f"v{self.version}_{self.port}"
 
 
-def weights(share: int, new: int, old: int) -> tuple[int, int]:
-    """Weight of each of `new` and of each of `old` servers, so that the new ones together get `share` percent of requests.
+def weights(arms: Sequence[tuple[int, int]]) -> list[int]:
+    """Weight of each server of some arms, each `(share, servers)`, so that an arm's servers together get its share of requests.
 
-    HAProxy's round robin is exact over a cycle, so the small weights with the nearest ratio are best.
+    HAProxy's round robin is exact over a cycle, so the smallest weights with that ratio are best. An arm with all has MOST.
     """
-    if share >= 100 or not old:
-        return MOST, 0
-    ratio = Fraction(share * old, (100 - share) * new)
-    near = (ratio if ratio <= 1 else 1 / ratio).limit_denominator(MOST) or Fraction(1, MOST)
-    return (near.numerator, near.denominator) if ratio <= 1 else (near.denominator, near.numerator)
+    if len([share for share, servers in arms if share and servers]) == 1:
+        return [MOST if share and servers else 0 for share, servers in arms]
+    each = [Fraction(share, servers) if servers else Fraction(0) for share, servers in arms]
+    parts = [int(item * lcm(*(other.denominator for other in each))) for item in each]
+    whole = max(MOST, ceil(max(parts) / gcd(*parts)))
+    return [max(1, round(part / gcd(*parts) * MOST / whole)) if part else 0 for part in parts]
+
+
+def split(share: int, baseline: bool) -> tuple[int, int, int]:
+    """Percents for the new version, for its baseline (as much as can be had) and for the rest."""
+    compared = min(share, 100 - share) if baseline else 0
+    return share, compared, 100 - share - compared
 
 
 @dataclass(frozen=True)
@@ -85,11 +95,31 @@ class Judgement:
     why: str
 
 
-def judge(canary: Canary, share: int, counts: Counts, down: int, servers: int, over: bool) -> Judgement | None:
-    """Judge one step of a canary; None means: watch on.
+@dataclass(frozen=True)
+class Finding:
+    """One metric of a step: the baseline's value and the new version's with how many requests say so, their difference
+    (`effect`) with its interval, the threshold that it was held against, and what was decided. None is not known."""
 
-    `counts` are the new version's in this step, `down` of its `servers` are not healthy, `over` says that the step's time is
-    over. More errors than `min_requests` may have fail at once: the verdict at `min_requests` could be no other.
+    metric: str
+    baseline: float | None
+    candidate: float | None
+    effect: float | None
+    low: float | None
+    high: float | None
+    threshold: float
+    baseline_samples: int
+    candidate_samples: int
+    decision: Literal["pass", "fail", "unsure"]
+    why: str
+
+
+def judge(canary: Canary, share: int, counts: Counts, down: int, servers: int, over: bool,
+          baseline: Counts | None = None) -> Judgement | None:
+    """Judge one step of a canary by what the product allows; None means: watch on.
+
+    `counts` are the new version's in this step, `baseline` those that it is to be compared with, `down` of its `servers` are not
+    healthy, `over` says that the step's time is over. More errors than `min_requests` may have fail at once: the verdict at
+    `min_requests` could be no other.
     """
     limit = f"(limit {canary.max_error_rate:.1%})".replace("%", " %")
     seen = f"{counts.rate:.1%} of {counts.requests} requests failed at {share} % of traffic ".replace("%", " %", 1) + limit
@@ -97,11 +127,15 @@ def judge(canary: Canary, share: int, counts: Counts, down: int, servers: int, o
         return Judgement("fail", False, seen)
     if down == servers or (down and over):
         return Judgement("fail", False, f"{down} of {servers} replicas were not healthy at {share} % of traffic")
-    if counts.requests >= canary.min_requests and not down:
+    requests = counts.requests if baseline is None else min(counts.requests, baseline.requests)
+    if requests >= canary.min_requests and not down:
         return Judgement("pass", True, seen)
     if not over:
         return None
-    go = canary.when_unsure == "promote"
-    why = (f"only {counts.requests} of {canary.min_requests} requests came within {canary.seconds:g} s at {share} % of traffic; "
-           f"the product's rule is to {canary.when_unsure}")
-    return Judgement("unsure", go, why)
+    return unsure(canary, f"only {requests} of {canary.min_requests} requests came within {canary.seconds:g} s at {share} % of "
+                          "traffic")
+
+
+def unsure(canary: Canary, why: str) -> Judgement:
+    """What is inconclusive is left to the product's rule."""
+    return Judgement("unsure", canary.when_unsure == "promote", f"{why}; the product's rule is to {canary.when_unsure}")

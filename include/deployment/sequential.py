@@ -38,20 +38,31 @@ def evidence(looks: Iterable[Look]) -> list[float]:
 
     Guesses rest on the looks before alone, which is what makes peeking safe.
     """
-    logs = [0.0] * len(RATIOS)
-    errors, requests = _PRIOR_ERRORS, _PRIOR_REQUESTS
-    candidate_errors, candidate_requests = 0.0, 0.0
-    found = []
-    for look in looks:
+    gathered = Evidence()
+    return [gathered.add(look) for look in looks]
+
+
+class Evidence:
+    """`evidence` look by look: `value` is what the looks so far tell."""
+
+    def __init__(self) -> None:
+        self.value = 1.0
+        self._logs = [0.0] * len(RATIOS)
+        self._errors, self._requests = _PRIOR_ERRORS, _PRIOR_REQUESTS
+        self._candidate_errors, self._candidate_requests = 0, 0
+
+    def add(self, look: Look) -> float:
+        """Take in one more look; returns the evidence after it."""
         for index, ratio in enumerate(RATIOS):
             # the baseline's rate as both streams tell it, were the candidate's `ratio` times as high
-            base = min((errors + candidate_errors) / (requests + ratio * candidate_requests), _MOST / ratio)
-            logs[index] += _log_e(look, base, min(base * ratio, _MOST))
-        errors, requests = errors + look.baseline_errors, requests + look.baseline_requests
-        candidate_errors += look.candidate_errors
-        candidate_requests += look.candidate_requests
-        found.append(math.exp(min(_log_mean(logs), _OVERWHELMING)))
-    return found
+            both = self._requests + ratio * self._candidate_requests
+            base = min((self._errors + self._candidate_errors) / both, _MOST / ratio)
+            self._logs[index] += _log_e(look, base, min(base * ratio, _MOST))
+        self._errors, self._requests = self._errors + look.baseline_errors, self._requests + look.baseline_requests
+        self._candidate_errors += look.candidate_errors
+        self._candidate_requests += look.candidate_requests
+        self.value = math.exp(min(_log_mean(self._logs), _OVERWHELMING))
+        return self.value
 
 
 def alarm(looks: Iterable[Look], alpha: float = 0.05) -> int | None:

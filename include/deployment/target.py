@@ -11,7 +11,7 @@ import shlex
 import shutil
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from include import environment
 from include.archive import extract
 from include.deployment import haproxy
-from include.deployment.rules import Counts, Replica, weights
+from include.deployment.rules import Counts, Replica, split, weights
 from include.deployment.supervision import Supervisor, clean_environment, members, script
 from include.errors import InputError
 from include.markup import plain
@@ -54,37 +54,62 @@ class Target:
         return []
 
     def of(self, version: str) -> list[Replica]:
-        """The wanted replicas of one version."""
-        return [item for item in self.replicas() if item.version == version]
+        """The wanted replicas of one version, without those of a baseline."""
+        return [item for item in self.replicas() if item.version == version and not item.baseline]
 
-    def counts(self, version: str) -> dict[str, Counts]:
-        """HAProxy's counters of a version's servers, by name."""
-        names = {item.name for item in self.of(version)}
+    def baseline(self) -> list[Replica]:
+        """The wanted replicas that a new version is compared with."""
+        return [item for item in self.replicas() if item.baseline]
+
+    def counts(self, replicas: Sequence[Replica]) -> dict[str, Counts]:
+        """HAProxy's counters of these replicas, by name."""
+        names = {item.name for item in replicas}
         return {name: server.counts for name, server in self.haproxy.servers().items() if name in names}
 
-    def down(self, version: str) -> int:
-        """How many of a version's replicas HAProxy holds for unhealthy."""
+    def down(self, replicas: Sequence[Replica]) -> int:
+        """How many of these replicas HAProxy holds for unhealthy."""
         servers = self.haproxy.servers()
-        return sum(not servers[item.name].up for item in self.of(version))
+        return sum(not servers[item.name].up for item in replicas)
 
-    def start(self, version: str, archive: Archive) -> None:
-        """Start the replicas of `version`, without traffic, and wait until each is healthy.
+    def start(self, version: str, archive: Archive, count: int | None = None, beside: str | None = None) -> None:
+        """Start what `version` lacks of `count` replicas (of all that the product wants), without traffic, and wait until each is
+        healthy; with as many fresh ones of the version `beside`, its baseline.
 
         Raises DeploymentError when the archive, the command or the front port is not to be had, or one stays unhealthy.
         """
         self._prepare_folders()
-        unpack(archive(), self.folder / "versions" / version)
-        self._command_exists(version)
-        new = [Replica(version, port) for port in free_ports(self.deployment.replicas)]
-        self._apply([*(item for item in self.replicas() if item.version != version), *new])
-        self.wait_healthy(version)
+        there = self.replicas()
+        if version not in {item.version for item in there}:
+            unpack(archive(), self.folder / "versions" / version)
+            self._command_exists(version)
+        lacking = max(0, (count or self.deployment.replicas) - len(self.of(version)))
+        ports = free_ports(2 * lacking)
+        new = [Replica(version, port) for port in ports[:lacking]]
+        fresh = [Replica(beside, port, baseline=True) for port in ports[lacking:]] if beside else []
+        self._apply([*there, *new, *fresh])
+        self.wait_healthy([*new, *fresh])
 
     def share(self, version: str, percent: int) -> None:
-        """Give `version` that share of the requests, and what other versions there are the rest."""
-        replicas = self.replicas()
-        count = len([item for item in replicas if item.version == version])
-        new, old = weights(percent, count, len(replicas) - count)
-        self._apply([replace(item, weight=new if item.version == version else old) for item in replicas])
+        """Give `version` that share of the requests, its baseline as much as can be had, and what else there is the rest."""
+        groups = self.of(version), self.baseline(), [
+            item for item in self.replicas() if item.version != version and not item.baseline]
+        each = weights([*zip(split(percent, bool(groups[1])), map(len, groups), strict=True)])
+        self._apply([replace(item, weight=weight) for weight, group in zip(each, groups, strict=True) for item in group])
+
+    def roll(self, version: str, archive: Archive, count: int) -> None:
+        """Bring `version` to `count` replicas, and all others to what then lacks of those that the product wants. Each replica
+        gets an equal share. Raises DeploymentError as `start` does."""
+        self.start(version, archive, count)
+        others = [item for item in self.replicas() if item.version != version]
+        leaving = others[max(0, self.deployment.replicas - count):]
+        self._apply([replace(item, weight=0 if item in leaving else 1) for item in self.replicas()])
+        self.retire({item.name for item in leaving})
+
+    def retire(self, names: Collection[str]) -> None:
+        """Let these replicas, which have no traffic any more, end what is under way, and stop them."""
+        if names:
+            self.haproxy.drained(set(names))
+            self._apply([item for item in self.replicas() if item.name not in names])
 
     def only(self, version: str, archive: Archive) -> None:
         """Bring the environment to where exactly `version` runs and has all traffic, wherever it stands now.
@@ -96,12 +121,20 @@ class Target:
         if not self.of(version):
             self.start(version, archive)
         self.share(version, 100)
-        if others := {item.name for item in self.replicas() if item.version != version}:
-            self.haproxy.drained(others)
-            self._apply(self.of(version))
+        self.retire({item.name for item in self.replicas()} - {item.name for item in self.of(version)})
         for path in (self.folder / "versions").iterdir():
             if path.name != version:
                 shutil.rmtree(path)
+
+    def fill(self, version: str, archive: Archive) -> None:
+        """Start what `version` lacks of the replicas that the product wants; if they don't come up, fewer are better."""
+        there = self.of(version)
+        if len(there) < self.deployment.replicas:
+            with contextlib.suppress(DeploymentError):
+                self.start(version, archive)
+                self.share(version, 100)
+                return
+            self.retire({item.name for item in self.replicas()} - {item.name for item in there})
 
     def clear(self) -> None:
         """Stop everything and forget it."""
@@ -177,10 +210,10 @@ class Target:
         if not words or not (shutil.which(words[0], path=path) or shutil.which(folder / words[0])):
             raise DeploymentError(f"command not found: {plain(self.deployment.command)}")
 
-    def wait_healthy(self, version: str) -> None:
-        """Wait until every replica of `version` answers, to us and to HAProxy. Raises DeploymentError with what is wrong."""
+    def wait_healthy(self, replicas: Sequence[Replica]) -> None:
+        """Wait until every one of them answers, to us and to HAProxy. Raises DeploymentError with what is wrong."""
         deadline = time.monotonic() + self.deployment.start_seconds
-        replicas = waiting = self.of(version)
+        waiting = list(replicas)
         while waiting := [item for item in waiting if not answers(item.port, self.deployment.health)]:
             state = self.supervisor.states()[waiting[0].name]
             if state == "FATAL" or time.monotonic() > deadline:

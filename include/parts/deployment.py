@@ -2,11 +2,51 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from include.parts.part import Name, Part
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Errors(Part):
+    """How error rates are compared: by a test that may be looked at any time."""
+
+    weight: float = Field(50, gt=0, description="Of the score; only how the weights compare matters.")
+    false_alarms: float = Field(0.05, gt=0, lt=1, description="How often a version that is no worse may be turned back.")
+
+
+class Latency(Part):
+    """How latencies are compared: by the Mann-Whitney test, request by request."""
+
+    weight: float = Field(50, gt=0, description="Of the score; only how the weights compare matters.")
+    critical: bool = Field(False, description="Whether a version that is slower fails whatever the score.")
+    slower: float = Field(1.5, ge=1, description="How many times as long as the baseline's an answer may take on average.")
+    tolerance: Share = Field(0.25, description="A share of the shift within which its interval does not count.")
+    confidence: float = Field(0.98, gt=0.5, lt=1)
+
+
+class Metrics(Part):
+    """What is compared; null leaves one out."""
+
+    errors: Errors | None = Errors()
+    latency: Latency | None = Latency()
+
+
+class Analysis(Part):
+    """How the new version is compared with a fresh baseline of the running one, and which score (0 to 100) passes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    pass_: float = Field(95, ge=0, le=100, alias="pass", description="The least score that passes.")
+    marginal: float = Field(75, ge=0, le=100, description="Below this score the version fails; from it on `when_unsure` decides.")
+    metrics: Metrics = Metrics()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Analysis":
+        if self.marginal > self.pass_:
+            raise ValueError("marginal must not be above pass")
+        return self
 
 
 class Canary(Part):
@@ -14,9 +54,13 @@ class Canary(Part):
 
     steps: list[Annotated[int, Field(ge=1, le=100)]] = [10, 50, 100]
     seconds: float = Field(30, gt=0, description="How long each step is watched at most.")
-    min_requests: int = Field(50, ge=1, description="Requests that the new version must answer before a step is judged.")
+    min_requests: int = Field(50, ge=1, description="Requests that the new version, and its baseline, must answer before a step "
+                                                    "is judged.")
     max_error_rate: Share = 0.02
-    when_unsure: Literal["rollback", "promote"] = Field("rollback", description="What to do when too few requests came.")
+    when_unsure: Literal["ask", "rollback", "promote"] = Field(
+        "rollback", description="What to do when too few requests came, or the score is marginal. ask: all traffic returns to "
+                                "the running version, and a person decides.")
+    analysis: Analysis | None = Field(Analysis(), description="null: no baseline is started, and only max_error_rate judges.")
 
     @model_validator(mode="after")
     def _rising_to_all(self) -> "Canary":
@@ -35,4 +79,7 @@ class Deployment(Part):
     health: str = Field("/health", pattern=r"^/[\w./~%?=&-]*$", description="A path that answers 200 when a replica is ready.")
     start_seconds: float = Field(20, gt=0, description="How long a replica may take until it is healthy.")
     env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    strategy: Literal["canary", "blue_green", "rolling"] = Field(
+        "canary", description="canary: by steps, compared with a fresh baseline. blue_green: all traffic at once, while the "
+                              "running version stays ready. rolling: replica by replica. All are judged by what `canary` says.")
     canary: Canary = Canary()

@@ -45,6 +45,8 @@ class Handler(BaseHTTPRequestHandler):
             status = 503
         elif FAULT == "dies":
             os._exit(1)
+        if FAULT == "slow" and path != "/health":
+            time.sleep(0.05)
         if path == "/slow":
             time.sleep(1)
         self.answer(status, os.environ["RELEASE_VERSION"])
@@ -76,7 +78,7 @@ server.server_close()
 
 
 def archive(fault: str = "") -> bytes:
-    """A tar of the product, with a fault: errors, unavailable, dies, unhealthy, exits, or none."""
+    """A tar of the product, with a fault: errors, slow, unavailable, dies, unhealthy, exits, or none."""
     content, buffer = APP.replace("@FAULT@", fault).encode(), io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         info = tarfile.TarInfo("app.py")

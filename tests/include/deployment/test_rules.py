@@ -4,33 +4,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.deployment.rules import MOST, Counts, Replica, judge, total, weights
+from include.deployment.rules import MOST, Counts, Replica, judge, split, total, weights
 from include.parts.deployment import Canary
 
 CANARY = Canary(steps=[10, 100], seconds=30, min_requests=50, max_error_rate=0.05)
 SOME = st.integers(0, 10_000)
 
 
-@pytest.mark.parametrize(("share", "new", "old", "expected"), [
-    (10, 2, 2, (1, 9)), (50, 2, 2, (1, 1)), (100, 2, 2, (MOST, 0)), (90, 1, 1, (9, 1)), (10, 1, 3, (1, 3)), (30, 3, 0, (MOST, 0)),
+@pytest.mark.parametrize(("arms", "expected"), [
+    ([(10, 2), (90, 2)], [1, 9]), ([(50, 2), (50, 2)], [1, 1]), ([(100, 2), (0, 2)], [MOST, 0]), ([(90, 1), (10, 1)], [9, 1]),
+    ([(10, 1), (90, 3)], [1, 3]), ([(30, 3), (70, 0)], [MOST, 0]),
+    ([(10, 2), (10, 2), (80, 2)], [1, 1, 8]), ([(50, 2), (50, 2), (0, 2)], [1, 1, 0]), ([(100, 2), (0, 2), (0, 2)], [MOST, 0, 0]),
 ])
-def test_weights(share: int, new: int, old: int, expected: tuple[int, int]) -> None:
-    assert weights(share, new, old) == expected
+def test_weights(arms: list[tuple[int, int]], expected: list[int]) -> None:
+    assert weights(arms) == expected
 
 
 @settings(deadline=None)
-@given(share=st.integers(1, 99), servers=st.integers(1, 16))
-def test_weights_give_the_share(share: int, servers: int) -> None:
-    new, old = weights(share, servers, servers)
-    assert 1 <= min(new, old) <= max(new, old) <= MOST
-    assert new / (new + old) == pytest.approx(share / 100)
+@given(share=st.integers(1, 99), servers=st.integers(1, 16), baseline=st.booleans())
+def test_weights_give_the_share(share: int, servers: int, baseline: bool) -> None:
+    parts = split(share, baseline)
+    found = weights([(part, servers) for part in parts])
+    assert [weight / sum(found) for weight in found] == pytest.approx([part / 100 for part in parts])
+    assert parts[1] == (min(share, 100 - share) if baseline else 0)
 
 
 @settings(deadline=None)
-@given(share=st.integers(1, 99), new=st.integers(1, 64), old=st.integers(1, 64))
-def test_weights_are_what_haproxy_takes(share: int, new: int, old: int) -> None:
-    each_new, each_old = weights(share, new, old)
-    assert 1 <= min(each_new, each_old) <= max(each_new, each_old) <= MOST
+@given(share=st.integers(1, 99), new=st.integers(1, 64), old=st.integers(1, 64), baseline=st.booleans())
+def test_weights_are_what_haproxy_takes(share: int, new: int, old: int, baseline: bool) -> None:
+    parts = split(share, baseline)
+    found = weights([*zip(parts, (new, new, old), strict=True)])
+    assert all(1 <= weight <= MOST if part else weight == 0 for weight, part in zip(found, parts, strict=True))
 
 
 def test_a_replica_s_name_tells_its_version() -> None:

@@ -20,6 +20,7 @@ from include.ledger.tables import (
     commit_stories,
     commits,
     deployment_steps,
+    deployment_verdicts,
     deployments,
     releases,
     signals,
@@ -101,8 +102,9 @@ def test_a_version_that_errs_is_rolled_back_and_heard(ledger: Engine, artifacts:
     with Customers(shop.deployment.port).asking() as customers:
         result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
     assert (result["publish"], result["signals"], result["status"]) == ([], ["shop"], "rolled_back")
-    assert result["failed"].startswith("Release 1.1.0 of Tea shop was rolled back: 100.0 % of ")
-    assert result["failed"].endswith("requests failed at 10 % of traffic (limit 5.0 %)")
+    assert result["failed"].startswith("Release 1.1.0 of Tea shop was rolled back: 100.0")  # by the limit or the alarm, if sooner
+    assert " requests failed" in result["failed"]
+    assert " at 10 % of traffic" in result["failed"]
     assert len(customers.failures) < 0.1 * customers.asked
     assert (set(customers.seen), shares(shop)) == ({"1.0.0"}, {"1.0.0": 100.0})
     assert statuses(ledger) == {"1.0.0": "deployed", "1.1.0": "rolled_back", "1.1.1": "candidate"}
@@ -112,12 +114,39 @@ def test_a_version_that_errs_is_rolled_back_and_heard(ledger: Engine, artifacts:
     assert (row.kind, row.severity, row.status, row.release, row.title) == (
         "deployment", "high", "open", "shop|1.1.0", result["failed"])
     assert (step.weight, step.limit, step.error_rate, step.errors) == (10, 0.05, 1.0, step.requests)
+    assert step.requests < 40  # the alarm did not wait for as many
+    found = {row["metric"]: row for row in get(ledger, deployment_verdicts)}
+    assert "fail" in {row["decision"] for row in found.values()}
+    rates = found["error_rate"]
+    assert (rates["candidate"], rates["baseline"], rates["threshold"], rates["effect"]) == (1.0, 0.0, 20.0, 1.0)
+    assert 0 < rates["low"] < 1 == rates["high"]
+    assert rates["candidate_samples"] == step.requests
     with Customers(shop.deployment.port).asking():
         assert deploy(ledger, shop, run_of("1.1.1", 10), artifacts)["status"] == "succeeded"
     with reading(ledger) as connection:
         assert connection.scalars(select(signals.c.status)).all() == ["resolved"]
     assert types(ledger) == ["incident.detected", "incident.resolved", "service.deployed", "service.rolledback",
                              "service.upgraded"]
+
+
+def test_a_version_that_is_slow_is_rolled_back_by_its_baseline(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = product(replicas=1, canary={"steps": [20, 100]})
+    assert shop.deployment
+    candidate(ledger, artifacts, "1.0.0")
+    candidate(ledger, artifacts, "1.1.0", "slow")
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    with Customers(shop.deployment.port).asking() as customers:
+        result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
+    assert (result["status"], customers.failures, shares(shop)) == ("rolled_back", [], {"1.0.0": 100.0})
+    assert "score 50 at 20 % of traffic (pass 95, marginal 75): mean " in result["failed"]
+    found = {row["metric"]: row for row in get(ledger, deployment_verdicts)}
+    assert {metric: row["decision"] for metric, row in found.items()} == {
+        "error_limit": "pass", "error_rate": "pass", "latency_ms": "fail", "score": "fail"}
+    slow = found["latency_ms"]
+    assert slow["candidate"] > 1.5 * slow["baseline"]
+    assert 0 < slow["low"] <= slow["effect"] <= slow["high"]
+    assert slow["candidate_samples"] == pytest.approx(slow["baseline_samples"], abs=5)  # the same share
+    assert (found["score"]["candidate"], found["score"]["threshold"]) == (50.0, 95.0)
 
 
 @pytest.mark.shared

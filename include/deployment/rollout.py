@@ -1,0 +1,122 @@
+"""How a release gets its traffic, or does not: the product's strategy, on the target, with a way back at each point."""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+
+from include.artifacts import Artifacts
+from include.deployment.canary import Step, Watch, walk
+from include.deployment.record import Outcome, Release
+from include.deployment.rules import Counts, Judgement
+from include.deployment.target import DeploymentError, Target
+from include.parts.deployment import Canary
+
+Noted = Callable[[Step], None]
+
+
+def roll_out(target: Target, release: Release, previous: Release | None, artifacts: Artifacts, note: Callable[[int, Step], None],
+             canary: Canary) -> Outcome:
+    """Move traffic to `release` as `canary` judges, or leave all of it with `previous`. `note` gets each step with its number."""
+    try:
+        target.claim_port()
+    except DeploymentError as failure:
+        return Outcome("failed", str(failure), [])  # nothing was touched
+    steps: list[Step] = []
+
+    def noted(step: Step) -> None:
+        steps.append(step)
+        note(len(steps), step)
+
+    fallback = previous if previous and restored(target, previous, artifacts) else None
+    if not fallback:
+        target.clear()
+    try:
+        if fallback:
+            last = _guarded(target, release, fallback, artifacts, canary, noted)
+            if not last.judgement.go:
+                _back(target, fallback, artifacts)
+                asked = last.judgement.verdict == "unsure" and canary.when_unsure == "ask"
+                return Outcome("asked" if asked else "rolled_back", last.judgement.why, steps)
+        else:
+            target.start(release.version, partial(archive, artifacts, release))
+            noted(_first(target))
+        target.only(release.version, partial(archive, artifacts, release))
+    except DeploymentError as failure:
+        if fallback:
+            _back(target, fallback, artifacts)
+        else:
+            target.clear()
+        return Outcome("failed", str(failure), steps)
+    return Outcome("succeeded", None, steps)
+
+
+def _guarded(target: Target, release: Release, fallback: Release, artifacts: Artifacts, canary: Canary, noted: Noted) -> Step:
+    try:
+        return _BY_STRATEGY[target.deployment.strategy](target, release, fallback, artifacts, canary, noted)
+    except BaseException:  # a task that is ended (stopped, timed out, out of disk) leaves no canary behind that nobody watches
+        if target.of(fallback.version):
+            target.share(fallback.version, 100)
+        raise
+
+
+def _canary(target: Target, release: Release, fallback: Release, artifacts: Artifacts, canary: Canary, noted: Noted) -> Step:
+    """Step by step, beside a fresh baseline of the running version where a step leaves it a share."""
+    compared = canary.analysis is not None and canary.steps[0] < 100
+    target.start(release.version, partial(archive, artifacts, release), beside=fallback.version if compared else None)
+    return walk(target, release.version, canary, noted)
+
+
+def _blue_green(target: Target, release: Release, fallback: Release, artifacts: Artifacts, canary: Canary, noted: Noted) -> Step:
+    """All at once; the running version stays ready until the new one has shown that it works."""
+    target.start(release.version, partial(archive, artifacts, release))
+    return walk(target, release.version, canary.model_copy(update={"steps": [100], "analysis": None}), noted)
+
+
+def _rolling(target: Target, release: Release, fallback: Release, artifacts: Artifacts, canary: Canary, noted: Noted) -> Step:
+    """Replica by replica, never more than one too many."""
+    plain, whole = canary.model_copy(update={"analysis": None}), target.deployment.replicas
+    for count in range(1, whole + 1):
+        target.roll(release.version, partial(archive, artifacts, release), count)
+        step = Watch(target, release.version, plain).step(100 * count // whole)
+        noted(step)
+        if not step.judgement.go:
+            break
+    return step
+
+
+_BY_STRATEGY = {"canary": _canary, "blue_green": _blue_green, "rolling": _rolling}
+
+
+def _first(target: Target) -> Step:
+    why = "nothing else runs: healthy replicas get all traffic"
+    return Step(100, Counts(), target.deployment.canary.max_error_rate, Judgement("pass", True, why))
+
+
+def _back(target: Target, release: Release, artifacts: Artifacts) -> None:
+    """All traffic returns to `release`; then what a rolling update took of its replicas is started again."""
+    target.only(release.version, partial(archive, artifacts, release))
+    target.fill(release.version, partial(archive, artifacts, release))
+
+
+def restore(target: Target, release: Release, artifacts: Artifacts) -> None:
+    """Exactly `release` runs, healthy, with all traffic. Raises DeploymentError."""
+    target.only(release.version, partial(archive, artifacts, release))
+    target.wait_healthy(target.of(release.version))
+
+
+def restored(target: Target, release: Release, artifacts: Artifacts) -> bool:
+    """Whether the running version could be restored; one that can't start any more must not keep its mend from starting."""
+    try:
+        restore(target, release, artifacts)
+    except DeploymentError:
+        return False
+    return True
+
+
+def archive(artifacts: Artifacts, release: Release) -> bytes:
+    """The release's archive. Raises DeploymentError unless it is the one that was tested."""
+    content = artifacts.read(release.artifact)
+    found = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    if found != release.digest:
+        raise DeploymentError(f"the archive's digest is {found}, the release's is {release.digest}")
+    return content
