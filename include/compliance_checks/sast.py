@@ -24,8 +24,9 @@ def sarif_of(tree: Path) -> dict[str, Any]:
     `# noqa` of the product's own counts; its configuration does not. Raises RuntimeError where the scanner fails.
     """
     ignored = ",".join(f"{pattern}:{rule}" for pattern in TESTS for rule in IN_TESTS)
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--config", "exclude = []", "--exit-zero", "--quiet",
-               "--no-respect-gitignore", "--select", "S", "--output-format", "sarif", "--per-file-ignores", ignored, "--", "."]
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--config", "exclude = []", "--exit-zero",
+               "--quiet", "--no-respect-gitignore", "--select", "S", "--output-format", "sarif", "--per-file-ignores", ignored,
+               "--", "."]
     done = subprocess.run(command, cwd=tree, capture_output=True, timeout=SECONDS)
     if done.returncode or not done.stdout:
         raise RuntimeError(f"ruff ended with {done.returncode}: {plain(done.stderr.decode(errors='replace'), 300)}")
