@@ -38,5 +38,14 @@ def quantile(histogram: Mapping[int, int], q: float) -> float | None:
     for bucket in sorted(histogram):
         rank -= histogram[bucket]
         if rank <= 0:
-            return 2 * GAMMA ** (bucket - 1) / (GAMMA + 1) if bucket else 0.0
+            return _value(bucket)
     return None
+
+
+def above(histogram: Mapping[int, int], limit: float) -> int:
+    """How many values are above `limit`; those within ERROR of it may fall on either side."""
+    return sum(count for bucket, count in histogram.items() if _value(bucket) > limit)
+
+
+def _value(bucket: int) -> float:
+    return 2 * GAMMA ** (bucket - 1) / (GAMMA + 1) if bucket else 0.0

@@ -7,7 +7,13 @@ Every SLO of the specification loads. What Closed Loop measures is told by a met
       total: {metricSource: {type: ClosedLoop, spec: {query: requests}}}
 
 `query` is `requests`, `errors` or `requests - errors` of the rollups; instead of `good` there may be `bad`. `route`, in the same
-spec, restricts it to one route.
+spec, restricts it to one route. Or requests that are fast enough: `op: lt` or `lte` and a `value` in ms stand at the objective:
+
+    thresholdMetric:
+      metricSource: {type: ClosedLoop, spec: {query: duration}}
+
+Budgets count requests (Occurrences), or slices of time, each alike however few its requests are: a slice is good or bad
+(Timeslices), or as good as its share of good requests (RatioTimeslices). A slice without requests doesn't count.
 """
 
 import re
@@ -22,7 +28,6 @@ from include.errors import InputError
 
 Duration = Annotated[str, Field(pattern=r"^[1-9]\d*[mhdwMQY]$")]
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-QUERIES = ("requests", "errors", "requests - errors")
 
 
 class Part(BaseModel):
@@ -129,39 +134,73 @@ def load(path: Path) -> SLO:
 
 
 class Measured(BaseModel):
-    """An SLO over the rollups: the share of good requests (`target`) within a rolling `window`, of one route or of all."""
+    """An SLO over the rollups: the share of good requests (`target`) within a rolling `window`, of one route or of all.
+
+    `slower`: a request is bad when it took more than that many ms, instead of when it failed. `slice_minutes`: slices of time are
+    counted instead of requests; good when their share of good requests reaches `slice_target`, or as good as that share (None).
+    """
 
     name: str
     target: float
     window: timedelta
     route: str | None = None
+    slower: float | None = None
+    slice_minutes: int | None = None
+    slice_target: float | None = None
 
 
 def measured(slo: SLO, path: Path) -> Measured:
     """What Closed Loop can measure of `slo`. Raises InputError that says what it can't."""
-    spec, window = slo.spec, slo.spec.timeWindow[0]
-    unit = re.sub(r"\d", "", window.duration)
-    ratio = spec.indicator.spec.ratioMetric if spec.indicator else None
-    target = spec.objectives[0].share
-    wants = [(spec.budgetingMethod == "Occurrences", "budgetingMethod must be Occurrences"),
-             (window.isRolling and unit in UNITS, "timeWindow must be rolling, in m, h, d or w"),
-             (len(spec.objectives) == 1 and target is not None, "objectives must be one with a target"),
-             (ratio is not None, "indicator must be a ratioMetric")]
+    spec, window, objective = slo.spec, slo.spec.timeWindow[0], slo.spec.objectives[0]
+    indicator = spec.indicator.spec if spec.indicator else None
+    sliced, graded = spec.budgetingMethod != "Occurrences", spec.budgetingMethod == "Timeslices"
+    wants = [(window.isRolling and _unit(window.duration) in UNITS, "timeWindow must be rolling, in m, h, d or w"),
+             (len(spec.objectives) == 1 and objective.share is not None, "objectives must be one with a target"),
+             (not sliced or _unit(objective.timeSliceWindow or "") in UNITS,
+              f"{spec.budgetingMethod} needs a timeSliceWindow in m, h, d or w"),
+             (not graded or objective.timeSliceTarget is not None, "Timeslices needs a timeSliceTarget"),
+             (indicator is not None, "indicator must be given, not referred to")]
     if wrong := [text for good, text in wants if not good]:
         raise InputError(f"{path}: {'; '.join(wrong)}")
-    if ratio is None or target is None:
+    if indicator is None or objective.share is None:
         raise AssertionError("checked above")
-    return Measured(name=slo.metadata.name, target=target, window=int(window.duration[:-1]) * UNITS[unit],
-                    route=_route(ratio, path))
+    route, slower = _queried(indicator, objective, path)
+    slices = _span(objective.timeSliceWindow) if sliced and objective.timeSliceWindow else None
+    return Measured(
+        name=slo.metadata.name, target=objective.share, window=_span(window.duration), route=route, slower=slower,
+        slice_minutes=int(slices / timedelta(minutes=1)) if slices else None,
+        slice_target=objective.timeSliceTarget if graded else None)
+
+
+def _unit(duration: str) -> str:
+    return re.sub(r"\d", "", duration)
+
+
+def _span(duration: str) -> timedelta:
+    return int(duration[:-1]) * UNITS[_unit(duration)]
+
+
+def _queried(indicator: IndicatorSpec, objective: Objective, path: Path) -> tuple[str | None, float | None]:
+    """The route, and the milliseconds from which a request is bad."""
+    if indicator.ratioMetric:
+        return _route(indicator.ratioMetric, path), None
+    if objective.op not in {"lt", "lte"} or objective.value is None:
+        raise InputError(f"{path}: thresholdMetric needs op lt or lte and a value (milliseconds) at the objective")
+    return _one_route([("thresholdMetric", "duration", indicator.thresholdMetric)], path), objective.value
 
 
 def _route(ratio: RatioMetric, path: Path) -> str | None:
-    expected = {"requests": ratio.total} | ({"requests - errors": ratio.good} if ratio.good else {"errors": ratio.bad})
+    part = ("requests - errors", ratio.good) if ratio.good else ("errors", ratio.bad)
+    return _one_route([("ratioMetric", "requests", ratio.total), ("ratioMetric", *part)], path)
+
+
+def _one_route(expected: list[tuple[str, str, Metric | None]], path: Path) -> str | None:
+    """The route that all metrics name; each is (field, query, metric)."""
     routes = set()
-    for query, metric in expected.items():
+    for field, query, metric in expected:
         source = metric.metricSource if metric else None
         if source is None or source.type != "ClosedLoop" or source.spec.get("query") != query:
-            raise InputError(f"{path}: ratioMetric needs a metricSource of type ClosedLoop with spec.query {query!r}")
+            raise InputError(f"{path}: {field} needs a metricSource of type ClosedLoop with spec.query {query!r}")
         if unknown := source.spec.keys() - {"query", "route"}:
             raise InputError(f"{path}: metricSource.spec: unknown {', '.join(sorted(unknown))}")
         routes.add(source.spec.get("route"))

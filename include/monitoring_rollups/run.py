@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,10 +18,10 @@ from include.ledger.trail import event, record
 from include.markup import plain
 from include.monitoring_rollups.access_log import Cursor, Reader
 from include.monitoring_rollups.delivery import ledger as delivery
-from include.monitoring_rollups.histogram import quantile
+from include.monitoring_rollups.histogram import above, quantile
 from include.monitoring_rollups.openslo import Measured, load, measured
 from include.monitoring_rollups.rollup import Group, Rollup, aggregate, rollups
-from include.monitoring_rollups.slo import LONG, Burn, budget, hours, is_over, worst_burn
+from include.monitoring_rollups.slo import ALERTS, MIN_REQUESTS, PAGES, Burn, budget, is_over, sliced, windows, worst_burn
 from include.product import Product, slo_file
 
 
@@ -103,40 +103,51 @@ def _keep_slo(connection: Connection, product: Product, run: Run, objective: Mea
         slo_status.c.product == product.name, slo_status.c.slo == objective.name))
     counts = _counts(connection, product.name, objective, run.at)
     since = min(last or run.at, run.at) if last or counts.empty else counts.index[0].to_pydatetime()
-    minutes = hours(counts, objective.target, since, run.at)
     now = budget(counts, objective.target, objective.window, run.at)
-    rate = float(minutes["long"].iloc[-1]) if len(minutes) and minutes["requests"].iloc[-1] else None
+    hour = windows(counts, objective.target, run.at, run.at)
+    rate = float(hour["long"].iloc[-1]) if hour["requests"].iloc[-1] else None
     upsert(connection, slo_status, [{
         "product": product.name, "slo": objective.name, "run_id": run.run_id, "target": objective.target, "sli": now.sli,
         "budget_left": now.left, "burn_rate": rate, "requests": now.requests, "at": run.at}])
-    signalled = _signal(connection, product, run, objective, minutes)
+    signalled = _signal(connection, product, run, objective, counts, since)
     return {"sli": now.sli, "budget_left": now.left, "burn_rate": rate, "signal": signalled,
             "publish": [product.name] if signalled == "opened" else []}
 
 
 def _counts(connection: Connection, product: str, objective: Measured, until: datetime) -> pd.DataFrame:
-    """Requests and errors by minute, over the objective's window and the hour that a burn rate looks back."""
+    """What is counted and what of it is bad by minute (or slice), over the objective's window and what an alert looks back."""
     table = rollups_table.c
-    query = select(table.minute, func.sum(table.requests).label("requests"), func.sum(table.errors).label("errors")).where(
-        table.product == product, table.minute > until - objective.window - timedelta(minutes=LONG), table.minute <= until)
+    where = [table.product == product, table.minute <= until,
+             table.minute > until - objective.window - timedelta(minutes=ALERTS[-1].long)]
     if objective.route:
-        query = query.where(table.route == objective.route)
-    rows = connection.execute(query.group_by(table.minute).order_by(table.minute)).all()
-    index = pd.DatetimeIndex([row.minute for row in rows], tz="UTC")
-    return pd.DataFrame({"requests": [int(row.requests) for row in rows], "errors": [int(row.errors) for row in rows]},
-                        index=index, dtype="int64")
+        where.append(table.route == objective.route)
+    if objective.slower is None:
+        rows = [(row.minute, int(row.requests), int(row.errors)) for row in connection.execute(
+            select(table.minute, func.sum(table.requests).label("requests"), func.sum(table.errors).label("errors"))
+            .where(*where).group_by(table.minute).order_by(table.minute))]
+    else:
+        rows = [(row.minute, int(row.requests), above({int(key): n for key, n in row.durations.items()}, objective.slower))
+                for row in connection.execute(select(table.minute, table.requests, table.durations).where(*where))]
+    frame = pd.DataFrame(rows, columns=["minute", "requests", "errors"]).astype({"requests": "int64", "errors": "int64"})
+    counts = frame.groupby("minute").sum()
+    counts.index = pd.DatetimeIndex(counts.index, tz="UTC")
+    return sliced(counts, objective.slice_minutes, objective.slice_target) if objective.slice_minutes else counts
 
 
-def _signal(connection: Connection, product: Product, run: Run, objective: Measured, minutes: pd.DataFrame) -> str | None:
+def _signal(connection: Connection, product: Product, run: Run, objective: Measured, counts: pd.DataFrame,
+            since: datetime) -> str | None:
     """Open, keep or resolve the one signal of this SLO; returns opened, open, resolved or None."""
     fingerprint = hashlib.sha256(f"{product.name} slo {objective.name} burn".encode()).hexdigest()[:16]
     known = connection.execute(select(signals).where(signals.c.fingerprint == fingerprint)).first()
-    is_open = known is not None and known.status == "open"
-    burn = worst_burn(minutes.tail(1) if is_open else minutes)  # one that is open is over as soon as nothing burns now
+    is_open = known is not None and known.status != "resolved"
+    alerts = ALERTS if product.monitoring.alert_on == "ticket" else PAGES
+    enough = 1 if objective.slice_minutes else MIN_REQUESTS
+    from_then = run.at if is_open else since  # one that is open is over as soon as nothing burns now
+    burn = worst_burn(counts, objective.target, from_then, run.at, alerts, enough)
     if burn:
         _open(connection, product, run, objective, fingerprint, burn, known if is_open else None)
         return "open" if is_open else "opened"
-    if known is None or not is_open or not is_over(minutes):
+    if known is None or not is_open or not is_over(counts, objective.target, run.at, alerts, enough):
         return "open" if is_open else None
     upsert(connection, signals, [dict(known._mapping) | {"status": "resolved", "last_at": run.at}])
     record(connection, run, [event(run, "incident.resolved", fingerprint, _incident(product, f"Over: {known.title}"))])
@@ -148,25 +159,37 @@ def _open(connection: Connection, product: Product, run: Run, objective: Measure
     routes = _failing(connection, product.name, objective, burn)
     where = f", most at {plain(routes[0]['route'], 80)}" if routes else ""
     title = known.title if known else (
-        f"{product.title}: {burn.errors / burn.requests:.1%} of {burn.requests} requests failed within an hour{where}; "
-        f"the error budget of {objective.name} burns {burn.rate:.1f} times too fast").replace("%", " %", 1)
+        f"{product.title}: {_what(burn, objective)}{where}; "
+        f"the error budget of {objective.name} burns {burn.rate:.1f} times too fast")
     release = connection.scalar(select(releases.c.key).where(
         releases.c.product == product.name, releases.c.status == "deployed"))
     detail = {"slo": objective.name, "target": objective.target, "burn_rate": burn.rate, "requests": burn.requests,
-              "errors": burn.errors, "worst_at": burn.at.isoformat(), "routes": routes}
+              "errors": burn.errors, "alert": asdict(burn.alert), "worst_at": burn.at.isoformat(), "routes": routes}
     upsert(connection, signals, [{
-        "fingerprint": fingerprint, "product": product.name, "kind": "slo", "severity": "high", "title": title,
-        "detail": detail, "status": "open", "release": release, "first_at": known.first_at if known else run.at,
-        "last_at": run.at}])
+        "fingerprint": fingerprint, "product": product.name, "kind": "slo", "title": title,
+        "severity": "high" if burn.alert.severity == "page" else "medium",
+        "detail": detail, "status": known.status if known else "open", "release": release,
+        "first_at": known.first_at if known else run.at, "last_at": run.at}])
     if known is None:
         record(connection, run, [event(run, "incident.detected", fingerprint, _incident(product, title))])
 
 
+def _what(burn: Burn, objective: Measured) -> str:
+    """What went wrong, and within which time, in words."""
+    share = f"{burn.errors / burn.requests:.1%}".replace("%", " %")
+    hours = burn.alert.long // 60
+    within = "an hour" if hours == 1 else f"{hours} hours"
+    bad = "failed" if objective.slower is None else f"took longer than {objective.slower:g} ms"
+    if objective.slice_minutes:
+        return f"{share} of {burn.requests} slices of {objective.slice_minutes} min were bad (requests {bad}) within {within}"
+    return f"{share} of {burn.requests} requests {bad} within {within}"
+
+
 def _failing(connection: Connection, product: str, objective: Measured, burn: Burn) -> Sequence[dict[str, Any]]:
-    """The three routes with the most errors in the hour of `burn`."""
+    """The three routes with the most errors in the long window of `burn`."""
     table, errors = rollups_table.c, func.sum(rollups_table.c.errors)
     query = select(table.route, table.version, errors.label("errors"), func.sum(table.requests).label("requests")).where(
-        table.product == product, table.minute > burn.at - timedelta(minutes=LONG), table.minute <= burn.at)
+        table.product == product, table.minute > burn.at - timedelta(minutes=burn.alert.long), table.minute <= burn.at)
     if objective.route:
         query = query.where(table.route == objective.route)
     query = query.group_by(table.route, table.version).having(errors > 0).order_by(errors.desc(), table.route, table.version)

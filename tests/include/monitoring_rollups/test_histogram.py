@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.monitoring_rollups.histogram import ERROR, Histogram, buckets, merge, quantile
+from include.monitoring_rollups.histogram import ERROR, Histogram, above, buckets, merge, quantile
 
 DURATIONS = st.lists(st.integers(0, 10_000_000), min_size=1, max_size=200)
 HISTOGRAMS = st.dictionaries(st.integers(0, 900), st.integers(1, 1000), max_size=20)
@@ -53,3 +53,10 @@ def test_edges() -> None:
     assert buckets([-1, 0, 1, 2]).tolist() == [0, 0, 1, 36]
     assert quantile({0: 5}, 0.99) == 0.0
     assert buckets([86_400_000])[0] < 924  # a day
+
+
+@settings(deadline=None)
+@given(values=DURATIONS, limit=st.integers(1, 100_000))
+def test_how_many_are_above_a_limit(values: list[int], limit: int) -> None:
+    least, most = (sum(value > limit * (1 + error) for value in values) for error in (2 * ERROR, -2 * ERROR))
+    assert least <= above(histogram(values), limit) <= most

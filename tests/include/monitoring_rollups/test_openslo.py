@@ -30,7 +30,8 @@ def test_the_shop_s() -> None:
     path = slo_file(product_named("shop"))
     assert path == SHOP
     assert measured(load(SHOP), SHOP).model_dump() == {
-        "name": "shop-availability", "target": 0.99, "window": timedelta(days=28), "route": None}
+        "name": "shop-availability", "target": 0.99, "window": timedelta(days=28), "route": None, "slower": None,
+        "slice_minutes": None, "slice_target": None}
 
 
 def changed(tmp_path: Path, where: str, value: Any) -> Path:
@@ -60,7 +61,7 @@ SOURCE = {"metricSource": {"type": "ClosedLoop", "spec": {"query": "errors"}}}
     ("spec.timeWindow.0.duration", "4 weeks", "spec.timeWindow.0.duration: String should match pattern"),
     ("spec.timeWindow.0.duration", "1M", "timeWindow must be rolling, in m, h, d or w"),
     ("spec.timeWindow.0.isRolling", False, "timeWindow must be rolling"),
-    ("spec.budgetingMethod", "Timeslices", "budgetingMethod must be Occurrences"),
+    ("spec.budgetingMethod", "Timeslices", "Timeslices needs a timeSliceWindow in m, h, d or w; Timeslices needs a"),
     ("spec.objectives", [{"target": 0.9}, {"target": 0.99}], "objectives must be one with a target"),
     (f"{RATIO}.good", None, "metricSource of type ClosedLoop with spec.query 'errors'"),
     (f"{RATIO}.good.metricSource.type", "Prometheus", "metricSource of type ClosedLoop"),
@@ -81,6 +82,20 @@ def test_bad_instead_of_good_and_percent_instead_of_a_share(tmp_path: Path) -> N
     assert measured(load(path), path).target == 0.99
     path = changed(tmp_path, "spec.objectives", [{"targetPercent": 99.5}])
     assert measured(load(path), path).target == pytest.approx(0.995)
+
+
+def test_requests_that_are_fast_enough_and_slices_of_time(tmp_path: Path) -> None:
+    metric = {"metricSource": {"type": "ClosedLoop", "spec": {"query": "duration", "route": "/teas"}}}
+    path = changed(tmp_path, "spec.indicator.spec", {"thresholdMetric": metric})
+    content = yaml.safe_load(path.read_text())
+    with pytest.raises(InputError, match="needs op lt or lte and a value"):
+        measured(load(path), path)
+    content["spec"]["objectives"] = [{"op": "lte", "value": 300, "target": 0.9, "timeSliceWindow": "1h", "timeSliceTarget": 0.95}]
+    for method, expected in {"Occurrences": (None, None), "Timeslices": (60, 0.95), "RatioTimeslices": (60, None)}.items():
+        content["spec"]["budgetingMethod"] = method
+        path.write_text(yaml.safe_dump(content))
+        found = measured(load(path), path)
+        assert (found.route, found.slower, found.slice_minutes, found.slice_target) == ("/teas", 300, *expected)
 
 
 @pytest.mark.parametrize("content", ["a: [", "\x00", "just text", ""])

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy import Engine
 
 from include import environment
@@ -19,7 +20,7 @@ from tests import rows
 from tests.conftest import NOW
 from tests.crash import ledger_after_kills
 from tests.include.monitoring_rollups.log import line
-from tests.include.monitoring_rollups.test_openslo import SHOP
+from tests.include.monitoring_rollups.test_openslo import SHOP, changed
 
 PRODUCT = rows.product(slo=str(SHOP))
 
@@ -148,3 +149,21 @@ def scenario(engine: Engine, folder: Path) -> Result:
 def test_a_kill_counts_nothing_twice(migrated: Path, tmp_path: Path) -> None:
     assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=12, ignore=("leases", "cursors.value")) == 12
 
+
+
+def test_slow_requests_spend_the_budget_of_a_threshold(ledger: Engine, tmp_path: Path) -> None:
+    metric = {"metricSource": {"type": "ClosedLoop", "spec": {"query": "duration"}}}
+    path = changed(tmp_path, "spec.indicator.spec", {"thresholdMetric": metric})
+    content = yaml.safe_load(path.read_text())
+    content["spec"]["objectives"] = [{"op": "lte", "value": 300, "target": 0.9}]
+    path.write_text(yaml.safe_dump(content))
+    product = rows.product(slo=str(path), monitoring={"alert_on": "ticket"})
+    log([*requests(0, 100), *(line(at=int(NOW.timestamp() * 1000), ms=900) for _ in range(40))])
+    found = roll(ledger, 0, product)
+    assert found["sli"] == pytest.approx(100 / 140)
+    assert found["signal"] == "opened"  # 28.6 % are bad, 2.9 times what the budget allows for: a ticket
+    [signal] = rows.get(ledger, signals)
+    assert signal["severity"] == "medium"
+    assert signal["title"] == ("Tea shop: 28.6 % of 140 requests took longer than 300 ms within 72 hours; the error budget of "
+                               "shop-availability burns 2.9 times too fast")
+    assert roll(ledger, 1, rows.product(slo=str(path)))["burn_rate"] == pytest.approx(40 / 140 / 0.1)
