@@ -58,6 +58,14 @@ def shipments(connection: Connection, product: str) -> dict[str, list[Shipment]]
             for story, needed in versions.items()}
 
 
+def deployed(connection: Connection, product: str) -> list[tuple[datetime, str]]:
+    """When each successful deployment of the product began (its minute), and of which release, in order of time."""
+    found = connection.execute(select(deployments.c.started_at, deployments.c.version).where(
+        deployments.c.product == product, deployments.c.status == "succeeded")
+        .order_by(deployments.c.started_at, deployments.c.id))
+    return [(minute(row.started_at), f"{product}|{row.version}") for row in found]
+
+
 def _first(every: Sequence[Row[Any]], wanted: Version) -> int:
     """The index of the first successful deployment of `wanted` or a later version; past the end where there is none."""
     return next((index for index, row in enumerate(every)

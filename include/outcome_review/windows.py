@@ -43,6 +43,12 @@ class Shipment:
         return max(minute(self.finished_at), minute(self.mixed_until or self.finished_at), self.begin) + MINUTE
 
 
+def closing(shipments: list[Shipment], index: int, window: timedelta) -> datetime:
+    """When the time after a shipment ends: with the window, or with the next one."""
+    end = shipments[index].settled + window
+    return min(end, shipments[index + 1].begin) if index + 1 < len(shipments) else end
+
+
 def spans(shipments: list[Shipment], index: int, heard_from: datetime, heard_to: datetime, window: timedelta,
           ) -> tuple[Span, Span]:
     """Before and after of one of a story's shipments (in order of time).
@@ -54,7 +60,5 @@ def spans(shipments: list[Shipment], index: int, heard_from: datetime, heard_to:
     start = max(shipment.begin - window, heard_from)
     if index:
         start = max(start, shipments[index - 1].settled)
-    end = min(shipment.settled + window, heard_to)
-    if index + 1 < len(shipments):
-        end = min(end, shipments[index + 1].begin)
+    end = min(closing(shipments, index, window), heard_to)
     return Span(start, max(start, min(shipment.begin, heard_to))), Span(shipment.settled, max(shipment.settled, end))

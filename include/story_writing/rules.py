@@ -139,7 +139,8 @@ def renewed(story: Row, theme: Theme, frame: Frame, last: int = 0) -> Renewed:
     mine = not story["edited_by"] and not story["part_of"]
     why = "the theme is back" if reopened else "the theme has another name or kind" if renamed else None
     material = reopened or revived or grown or (renamed and mine)
-    row = story | {"evidence": asdict(theme.evidence) | {"told": _told(theme) if material else told},
+    back_with = {name: value for name, value in story["evidence"].items() if name == "back"}  # the outcome review wrote it
+    row = story | {"evidence": asdict(theme.evidence) | back_with | {"told": _told(theme) if material else told},
                    "status": "reopened" if reopened else "ready" if revived else story["status"]}
     if open_:
         row |= {"relief": frame.relief.get(theme.kind)}
