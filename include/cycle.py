@@ -53,8 +53,9 @@ DEPLOYED = Asset("release/deployed")      # deployment                         m
 #                                                                              story_writing
 SUPPORT = Asset("support/signals")        # customer_support                   voc_aggregation
 SIGNALS = Asset("operations/signals")     # monitoring_rollups; deployment     voc_aggregation
-#                                           that was rolled back;
-#                                           solution_evaluation
+#                                           that was rolled back; rollback;
+#                                           solution_evaluation,
+#                                           compliance_checks
 
 # Wrong input stays wrong, so it fails at once and says what and where. All else (a lock, a network, a killed process) may
 # pass: three tries, the delay from Airflow's own setting [core] default_task_retry_delay.
@@ -124,15 +125,23 @@ def ledger() -> "Engine":
 
 def connection(conn_id: str) -> "PlainConnection":
     """What the Airflow connection `conn_id` holds. Raises InputError when there is none."""
+    from include.errors import InputError
+
+    if (found := connection_or_none(conn_id)) is None:
+        raise InputError(f"there is no Airflow connection {conn_id!r}")
+    return found
+
+
+def connection_or_none(conn_id: str) -> "PlainConnection | None":
+    """What the Airflow connection `conn_id` holds, where there is one."""
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     from include.connection import Connection as PlainConnection
-    from include.errors import InputError
 
     try:
         found = Connection.get(conn_id)
-    except AirflowNotFoundException as error:
-        raise InputError(f"there is no Airflow connection {conn_id!r}") from error
+    except AirflowNotFoundException:
+        return None
     return PlainConnection(found.conn_type, found.host, found.port, found.login, found.password, found.schema, found.extra_dejson)
 
 

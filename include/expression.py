@@ -1,12 +1,14 @@
-"""Numbers by expressions in CEL (Common Expression Language, https://github.com/google/cel-spec), which a team may write.
+"""Expressions in CEL (Common Expression Language, https://github.com/google/cel-spec), which a team may write.
 
-Every value is a double, and so is every number in an expression: `2 * reach` needs no `2.0`.
+In those that make numbers (`compiled`) every value is a double, and so is every number in an expression: `2 * reach` needs no
+`2.0`. Those about documents (`about`) are CEL as it is.
 """
 
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
+from typing import Any
 
 import cel
 
@@ -14,6 +16,8 @@ LONGEST = 1000  # characters
 # Texts first, so that a number within one stays as it is; then names and doubles; then what is to become a double.
 _TOKENS = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[A-Za-z_]\w*|"""
                      r"""\d+\.\d+(?:[eE][+-]?\d+)?|\.\d+|\d+[eE][+-]?\d+)|(\d+)""")
+# The names that macros bind, such as `f` in `fields.all(f, f.n > 1)`.
+_BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _PARSE_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 Number = Callable[[Mapping[str, float]], float]
@@ -26,9 +30,7 @@ def compiled(expression: str, names: Collection[str]) -> Number:
     Raises ValueError naming the column (from 1) and what is wrong there: a syntax error, a name that there is none of, or a
     result that is no number. The function raises ValueError where a result is not finite.
     """
-    if len(expression) > LONGEST:
-        raise ValueError(f"column {LONGEST + 1}: longer than {LONGEST:,} characters")
-    program = _parsed(expression)
+    program = _parsed(_short(expression))
     for name in program.variables():
         if name not in names and name not in _FUNCTIONS:
             raise ValueError(f"column {_column(expression, name)}: there is no figure {name!r}; there are {', '.join(names)}")
@@ -47,6 +49,28 @@ def compiled(expression: str, names: Collection[str]) -> Number:
     return number
 
 
+@cache
+def about(expression: str, names: Collection[str]) -> Callable[[Mapping[str, Any]], Any]:
+    """A function that judges documents (plain JSON values by name) by `expression`, and returns a plain value.
+
+    Raises ValueError naming the column where it is no CEL or has a free name that is none of `names`. The function raises
+    ValueError where the documents lack what it asks for, or an operation doesn't suit their types.
+    """
+    program = _parsed(_short(expression))
+    bound = set(_BOUND.findall(expression))
+    for name in program.variables():
+        if name not in names and name not in bound:
+            raise ValueError(f"column {_column(expression, name)}: there is no {name!r}; there are {', '.join(names)}")
+
+    def judged(documents: Mapping[str, Any]) -> Any:
+        try:
+            return program.execute(cel.Context(variables={name: documents[name] for name in names}))
+        except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
+            raise ValueError(f"{type(error).__name__}: {str(error)[:200]}") from error
+
+    return judged
+
+
 def _number(program: cel.Program, values: Mapping[str, float]) -> float:
     context = cel.Context(variables=dict(values), functions=dict(_FUNCTIONS))
     try:
@@ -56,6 +80,12 @@ def _number(program: cel.Program, values: Mapping[str, float]) -> float:
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise ValueError(f"column 1: the result is {type(found).__name__}, not a number")
     return float(found)
+
+
+def _short(expression: str) -> str:
+    if len(expression) > LONGEST:
+        raise ValueError(f"column {LONGEST + 1}: longer than {LONGEST:,} characters")
+    return expression
 
 
 def _parsed(expression: str) -> cel.Program:

@@ -122,15 +122,18 @@ def product_named(name: str) -> Product:
 
 
 def slo_file(product: Product) -> Path | None:
-    """The product's OpenSLO file; a relative path starts at the product file. Raises InputError when that file is gone."""
-    if product.slo is None:
-        return None
-    if (path := Path(product.slo)).is_absolute():
+    """The product's OpenSLO file. Raises InputError where the product's file is gone."""
+    return None if product.slo is None else beside(product, product.slo)
+
+
+def beside(product: Product, name: str) -> Path:
+    """A path that the product's file names: a relative one starts at that file. Raises InputError where the file is gone."""
+    if (path := Path(name)).is_absolute():
         return path
     for file in product_files():
         if file.stem == product.name:
             return file.parent / path
-    raise InputError(f"slo: {product.slo!r} starts at the product file, but there is no {product.name}.yaml")
+    raise InputError(f"{name!r} starts at the product file, but there is no {product.name}.yaml")
 
 
 def read_product(path: Path) -> Product:

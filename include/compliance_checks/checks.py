@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from include.compliance_checks.parts import four_eyes, parts_allowed
 from include.compliance_checks.policy import Check, Finding
+from include.compliance_checks.rego import rego
+from include.expression import about
+from include.markup import plain
 from include.spdx import allows
 
 CHECKS: dict[str, Check] = {}
@@ -68,12 +72,44 @@ def _declared_trouble(declared: str, allowed: set[str]) -> str:
 
 
 @check
-def inventory_names(inventory: list[dict[str, Any]], columns: list[str]) -> Finding:
-    """Every personal field in the data inventory names what `columns` lists (purpose, region, retention_days)."""
-    if not inventory:
-        return Finding("pass", "the product declares that it holds no personal data")
-    from include.compliance_checks.inventory import gaps
+def cel(expression: str, **facts: Any) -> Finding:
+    """`expression` in CEL over the rule's facts: true or an empty list passes, false or a list of what is wrong fails."""
+    found = about(expression, tuple(facts))(facts)
+    if found is True or found == []:
+        return Finding("pass", "holds")
+    if found is False:
+        return Finding("fail", "does not hold")
+    if isinstance(found, list) and all(isinstance(item, str) for item in found):
+        return Finding("fail", _named([plain(item, 200) for item in found]))
+    raise ValueError(f"the expression makes {type(found).__name__}: it must make true, false or a list of texts")
 
-    if found := gaps(inventory, columns):
-        return Finding("fail", _named([f"{field}: no valid {', '.join(names)}" for field, names in found.items()]))
-    return Finding("pass", f"{', '.join(columns)} named for {len(inventory)} fields")
+
+@check
+def table(table: str, key: str, expect: list[dict[str, Any]], where: str = "true", **facts: Any) -> Finding:
+    """Each row of the fact `table` meets the expectations (as Great Expectations writes them) about its columns; a value that is
+    missing meets none. Only rows that fulfil `where` (CEL over `row`) are looked at; `key` is the column that names a row."""
+    holds = about(where, ("row",))
+    rows = [row for row in facts[table] if holds({"row": row})]
+    if not rows:
+        return Finding("pass", f"no row of {table} is concerned")
+    from include.compliance_checks.tables import unmet
+
+    if found := unmet(rows, key, expect):
+        return Finding("fail", _named([f"{plain(name, 100)}: no valid {', '.join(columns)}" for name, columns in found.items()]))
+    return Finding("pass", f"{len(rows)} rows of {table} meet {len(expect)} expectations")
+
+
+@check
+def attested(attestations: list[dict[str, Any]], statement: str, days: int) -> Finding:
+    """A person attested `statement`, not longer than `days` ago."""
+    said = next((item for item in attestations if item["statement"] == statement), None)
+    if said is None:
+        return Finding("not_shown", "nobody has attested it")
+    if said["days_ago"] >= days:
+        return Finding("not_shown", f"the attestation by {said['by']} is {said['days_ago']} days old and lasts for {days}")
+    return Finding("pass", f"{said['by']} attested it {said['days_ago']} days ago")
+
+
+check(rego)
+check(parts_allowed)
+check(four_eyes)

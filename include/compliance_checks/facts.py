@@ -15,10 +15,15 @@ from typing import Any
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
+from include.compliance_checks import providers
+from include.compliance_checks.attestation import known
 from include.compliance_checks.licences import NAMES, detect
 from include.compliance_checks.policy import Missing
+from include.compliance_checks.regions import row
 from include.compliance_checks.secrets import secrets_in
+from include.ledger.engine import reading
 from include.markup import plain
+from include.parts.compliance import Compliance, PersonalField
 from include.product import Product
 
 MAX_TEXT_BYTES = 1_000_000
@@ -62,7 +67,20 @@ def _inventory(subject: Subject) -> Any:
     compliance = subject.product.compliance
     if "data_inventory" not in compliance.model_fields_set:
         return Missing("the product declares no data_inventory")
-    return [field.model_dump() for field in compliance.data_inventory]
+    return [row(field, compliance) for field in compliance.data_inventory]
+
+
+def of_example(facts: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """The facts of a rule's example, as `judge` finds them; its inventory is written as a product file has it."""
+    found = dict(facts)
+    if found.get("inventory"):
+        found["inventory"] = [row(PersonalField.model_validate(item), Compliance()) for item in found["inventory"]]
+    return {name: partial(dict.__getitem__, found, name) for name in found}
+
+
+def _attestations(subject: Subject) -> list[dict[str, Any]]:
+    with reading(subject.engine) as connection:
+        return known(connection, subject.product.name, subject.at)
 
 
 def licences_in(tree: Path) -> dict[str, Any]:
@@ -96,6 +114,8 @@ PROVIDERS: dict[str, Provider] = {
     "tests": _tests,
     "policy": _policy,
     "inventory": _inventory,
+    "attestations": _attestations,
     "secrets": _of_tree(secrets_in),
     "licences": _of_tree(licences_in),
+    **providers.PROVIDERS,
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).resolve().parents[2]
-STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes", "block_story", "edit_story"}
+STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes", "block_story", "edit_story", "rollback"}
 
 # The cycle as the plan has it: dag -> (wakes on any of, or all of; publishes).
 CYCLE: dict[str, tuple[set[str], set[str]]] = {
@@ -23,6 +23,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "correct_themes": (set(), {"voice/themes"}),
     "block_story": (set(), {"backlog/stories"}),
     "edit_story": (set(), {"backlog/stories"}),
+    "rollback": (set(), {"operations/signals"}),
     "customer_support": ({"cycle/started", "voice/received", "support/due"}, {"support/signals"}),
     "voc_aggregation": ({"cycle/started", "voice/received", "operations/signals", "support/signals"}, {"voice/themes"}),
     "story_writing": ({"voice/themes", "cycle/started", "release/deployed"}, {"backlog/stories"}),
@@ -30,7 +31,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "scope_planning": ({"backlog/dependencies", "backlog/replan"}, {"backlog/scope", "backlog/replan"}),
     "solution_evaluation": ({"backlog/scope", "cycle/started"}, {"backlog/decisions", "operations/signals"}),
     "build_and_test": ({"backlog/scope", "release/requested"}, {"release/candidate"}),
-    "compliance_checks": ({"release/candidate", "cycle/started"}, {"release/compliant"}),
+    "compliance_checks": ({"release/candidate", "cycle/started"}, {"release/compliant", "operations/signals"}),
     "user_testing": ({"release/candidate"}, {"release/accepted"}),
     "deployment": ({"release/candidate", "release/compliant", "release/accepted"}, {"release/deployed", "operations/signals"}),
     "monitoring_rollups": ({"release/deployed", "cycle/started"}, {"operations/signals"}),

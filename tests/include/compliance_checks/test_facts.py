@@ -7,7 +7,6 @@ from sqlalchemy import Engine
 from include.artifacts import Artifacts
 from include.compliance_checks import secrets
 from include.compliance_checks.facts import NO_ARCHIVE, Subject, facts_of, licences_in
-from include.compliance_checks.inventory import gaps
 from include.compliance_checks.policy import Missing
 from include.compliance_checks.secrets import secrets_in
 from include.product import Product
@@ -79,11 +78,3 @@ def test_a_missing_fact_says_why_and_an_inventory_that_is_declared_empty_is_ther
     assert [missing[name]() for name in ("tests", "secrets", "inventory")] == [
         Missing("the release has no test results"), NO_ARCHIVE, Missing("the product declares no data_inventory")]
     assert facts_of(subject(ledger, artifacts, data_inventory=[]))["inventory"]() == []
-
-
-def test_gaps_are_named_by_field_and_column() -> None:
-    full = {"field": "a", "purpose": "p", "region": "KR", "retention_days": 30}
-    rows = [full, full | {"field": "b", "purpose": None, "retention_days": None}, full | {"field": "c", "region": "kr"}]
-    assert gaps(rows, ["purpose", "region", "retention_days"]) == {"b": ["purpose", "retention_days"], "c": ["region"]}
-    assert gaps([full | {"retention_days": None}], ["retention_days"]) == {"a": ["retention_days"]}
-    assert gaps([full], ["purpose", "region", "retention_days"]) == {}
