@@ -77,7 +77,7 @@ def _table(plan: Plan, settings: Settings, quotes: Mapping[str, Sequence[str]]) 
 
 
 def _row(item: Item, quotes: Sequence[str]) -> str:
-    said = "<br>".join(f"“{markdown(quote, QUOTE)}”" for quote in quotes)
+    said = " · ".join(f"“{markdown(quote, QUOTE)}”" for quote in quotes)
     story = f"{markdown(item.story.title, 120)} ({markdown(item.story.id)}, {markdown(item.story.kind)})"
     place = "**in**" if item.chosen else f"iteration {item.iteration}" if item.iteration else "out"
     return (f"| {place} | {story} | {item.score:.4g} | {item.factors['effort']:g} | {item.factors['reach']:g} "

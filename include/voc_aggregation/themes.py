@@ -231,19 +231,32 @@ def _alike(vectors: csr_matrix, stars: list[Indices]) -> list[Indices]:
 
 _SENTENCE = re.compile(r"(?<=[.!?。~])\s+|\n+")
 _SIGHS = re.compile(r"^[\s.,;:!~^*=_-]+|(?:[\s.,;!~^*=_ㄱ-ㅎㅏ-ㅣ-]|(?<=\?)\?|[:;]-?[()DP])+$")  # what stands around a sentence
+_WORD = re.compile(r"[가-힣]{2,}|[^\W\d_]{4,}")
+NEARLY = 0.8  # as much said as the sentence that is said most: then the more central one is the name
 NAME_WIDTH = (8, 70)  # a syllable of Hangul is as wide as two letters
 
 
 def name_from(texts: Sequence[str]) -> str:
-    """A readable name: the first sentence of the most central of `texts` (most central first) that has a good width."""
-    firsts = [_first_sentence(text) for text in texts]
-    good = [first for first in firsts if NAME_WIDTH[0] <= _width(first) <= NAME_WIDTH[1]]
-    found = next(filter(None, [*good, *firsts]), "?")
+    """A readable name: of the sentences of a good width in `texts` (most central first), the one whose words most of them say."""
+    sentences = [_sentences(text) for text in texts]
+    said = Counter(word for text in texts for word in _words(text))
+    good = [sentence for found in sentences for sentence in found if NAME_WIDTH[0] <= _width(sentence) <= NAME_WIDTH[1]]
+    shared = {sentence: sum(said[word] for word in found) / max(len(found), 1)**0.5
+              for sentence in good for found in [_words(sentence)]}
+    best = max(shared.values(), default=0)
+    told = [sentence for sentence in good if shared[sentence] >= NEARLY * best]
+    found = next(filter(None, [*told, *(found[0] for found in sentences)]), "?")
     return found[0].upper() + found[1:]
 
 
-def _first_sentence(text: str) -> str:
-    return _SIGHS.sub("", plain(next((part for part in _SENTENCE.split(text.strip()) if len(part) > 4), text), 80))
+def _sentences(text: str) -> list[str]:
+    parts = [part for part in _SENTENCE.split(text.strip()) if len(part) > 4] or [text]
+    return [_SIGHS.sub("", plain(part, 80)) for part in parts]
+
+
+def _words(text: str) -> set[str]:
+    """What tells what a text is about: words of four letters or more, and the first two syllables of Korean ones."""
+    return {word[:2] if "가" <= word[0] <= "힣" else word for word in _WORD.findall(text.lower())}
 
 
 def _width(text: str) -> int:

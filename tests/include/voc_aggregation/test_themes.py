@@ -110,6 +110,9 @@ def test_a_name_is_a_readable_sentence() -> None:
     assert themes.name_from(["정말 최고 -_-ㅋㅋ"]) == "정말 최고"
     assert themes.name_from(["굿!!", "연기 굿~~ ^^", "..음악은 글쎄?? ㅋㅋ"]) == "음악은 글쎄?"
     assert themes.name_from(["재밌어요..ㅋ"]) == "재밌어요"
+    said = ["Third order here. checkout ignores my coupon", "Checkout takes no coupon", "My coupon at checkout?"]
+    assert themes.name_from(said) == "Checkout ignores my coupon"
+    assert themes.name_from(["안녕하세요 여러분. 쿠폰이 적용되지 않아요", "쿠폰을 적용할 수 없어요"]) == "쿠폰이 적용되지 않아요"
     assert themes.name_from(["what are your exchange rates at?"]) == "What are your exchange rates at?"
     assert themes.name_from(["Crash (Android) :)", "ok"]) == "Crash (Android)"
     assert themes.name_from(["?"]) == "?"
