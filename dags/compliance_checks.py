@@ -8,7 +8,7 @@ what runs already is checked against today's rules. What is broken there, and a 
 from typing import Any
 
 from airflow.sdk import Param, dag, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.approval import LONGEST, Decision
 from include.cycle import (
@@ -35,7 +35,10 @@ def compliance_checks() -> None:
     def ask() -> dict[str, Any]:
         from include.compliance_checks.attestation import ask
 
-        return ask(ledger(), this_product(), this_run())
+        question = ask(ledger(), this_product(), this_run())
+        if question.get("rests"):
+            raise AirflowSkipException(question["rests"])
+        return question
 
     @task(outlets=[COMPLIANT])
     def check(question: Any, decision: Any, *, outlet_events: Any = None) -> None:

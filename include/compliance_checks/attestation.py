@@ -11,7 +11,7 @@ from include.compliance_checks.policy import Rule, applying
 from include.errors import InputError
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Result, Run, finish, result_of
-from include.ledger.tables import attestations, decisions
+from include.ledger.tables import attestations, decisions, releases
 from include.markup import markdown, plain
 from include.product import Product
 
@@ -31,12 +31,15 @@ def known(connection: Connection, product: str, at: datetime) -> list[dict[str, 
 def ask(engine: Engine, product: Product, run: Run) -> Result:
     """The question about a candidate, as `include.approval.Decision` takes it, and `rules`: what is to be attested.
 
-    `ask` is false for what runs already, where nothing is missing or lapsed, or where the product asks no person.
+    `ask` is false for what runs already, where nothing is missing or lapsed, or where the product asks no person. `rests` where
+    there is nothing to check: nothing runs yet.
     """
     run = replace(run, phase="compliance_checks.ask")
     if (before := result_of(engine, run)) is not None:
         return before
     with reading(engine) as connection:
+        if run.key.version is None and not _runs(connection, product.name):
+            return finish(engine, run, lambda _: {"rests": "nothing is deployed", "publish": []})
         missing = _missing(applying(product)[0], known(connection, product.name, run.at))
     settings = product.compliance.attestation
     asked = bool(missing) and settings.by == "person" and run.key.version is not None
@@ -45,6 +48,11 @@ def ask(engine: Engine, product: Product, run: Run) -> Result:
         "subject": f"{plain(product.title, 80)} {run.key.version}: what no machine can show",
         "body": _body(missing) if asked else ""}
     return finish(engine, run, lambda _: answer)
+
+
+def _runs(connection: Connection, product: str) -> bool:
+    return connection.scalar(select(releases.c.key).where(
+        releases.c.product == product, releases.c.status == "deployed").limit(1)) is not None
 
 
 def _missing(rules: Sequence[Rule], there: Sequence[dict[str, Any]]) -> list[Rule]:
