@@ -15,10 +15,11 @@ from include.cycle import CANDIDATE, PHASE, REQUESTED, SCOPE, artifacts, ledger,
 def build_and_test() -> None:
     @task(outlets=[CANDIDATE])
     def build(*, triggering_asset_events: Any = None, outlet_events: Any = None) -> None:
-        from include.build_and_test.run import build
+        from include.build_and_test.run import Means, build
+        from include.docker_hook import docker
 
         request = next((event.extra for event in triggering_asset_events.get(REQUESTED, [])), None)
-        result = build(ledger(), this_product(), this_run(), artifacts(), request)
+        result = build(ledger(), this_product(), this_run(), artifacts(), request, Means(docker=docker))
         if result.get("failed"):
             raise AirflowFailException(result["failed"])
         publish(outlet_events[CANDIDATE], result["publish"])

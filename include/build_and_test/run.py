@@ -1,19 +1,20 @@
 """Step 7: the product's newest commit becomes a tested release candidate, kept by its digest."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from semver import Version
 from sqlalchemy import Connection, Engine, RowMapping, select
 
-from include.archive import extract
 from include.artifacts import Artifacts
 from include.build_and_test.commits import Commit, asked_version, changelog, next_version
+from include.build_and_test.container import Container, Docker, no_docker
 from include.build_and_test.git import Mirror
-from include.build_and_test.junit import UnreadableError, read_report
-from include.build_and_test.sandbox import Outcome, Sandbox
+from include.build_and_test.runner import Runner
+from include.build_and_test.sandbox import Sandbox
+from include.build_and_test.trial import Tested, tried
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import commit_stories, commits, releases, stories
@@ -24,7 +25,6 @@ from include.parts.repository import Repository
 from include.product import Product, home
 
 NEVER_SHIPPED = ("failed", "rolled_back")  # what such a release brought still counts as new for the next one
-NO_TESTS = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0, "failures": []}
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,17 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Tested:
-    """What the product's tests came to: counts and names as plain values, and why it `failed` (empty: green)."""
+class Means:
+    """What opens doors for a build: a Docker engine."""
 
-    tests: dict[str, Any]
-    failed: str
-    log: bytes
+    docker: Docker = no_docker
 
 
-def build(engine: Engine, product: Product, run: Run, artifacts: Artifacts, request: dict[str, Any] | None = None) -> Result:
+NO_MEANS = Means()
+
+
+def build(engine: Engine, product: Product, run: Run, artifacts: Artifacts, request: dict[str, Any] | None = None,
+          means: Means = NO_MEANS) -> Result:
     """Build and test the newest commit of `product`.
 
     `request` is what a person asked for in the release form: `{"version": "1.4.0" or "", "note": str, "by": str}`.
@@ -60,11 +62,11 @@ def build(engine: Engine, product: Product, run: Run, artifacts: Artifacts, requ
         return finish(engine, run, lambda _: {"publish": [], "rests": "the product has no repository"})
     seconds = 2 * product.repository.timeout_seconds + 600
     with lease(engine, f"build {product.name}", f"{run.phase} {run.run_id}", wait=seconds):
-        return _build(engine, product.name, product.repository, run, artifacts, request)
+        return _build(engine, product.name, product.repository, run, artifacts, request, means)
 
 
 def _build(engine: Engine, name: str, repository: Repository, run: Run, artifacts: Artifacts,
-           request: dict[str, Any] | None) -> Result:
+           request: dict[str, Any] | None, means: Means) -> Result:
     mirror = Mirror(home() / "mirrors" / f"{name}.git", address(repository.url), repository.branch)
     head = mirror.fetch()
     with reading(engine) as connection:
@@ -74,7 +76,7 @@ def _build(engine: Engine, name: str, repository: Repository, run: Run, artifact
         return finish(engine, run, lambda _: {"publish": [], "commit": head, "rests": rests})
     plan = _plan(mirror, head, known, (request or {}).get("version") or "")
     archive = mirror.archive(head)
-    tested = _tested(home() / "builds" / name, archive, repository)
+    tested = tried(_runner(name, repository, means.docker), archive, repository)
     log = f"builds/{name}/{plan.version}/{head[:12]}.log"
     artifacts.write(log, tested.log)
     artifact, digest = artifacts.keep(archive, ".tar")
@@ -98,47 +100,13 @@ def _plan(mirror: Mirror, head: str, known: Sequence[RowMapping], asked: str) ->
     return Plan(head, str(version), str(base) if base else None, fresh)
 
 
-def _tested(folder: Path, archive: bytes, repository: Repository) -> Tested:
-    """Unpack the archive in a clean sandbox and run the product's commands in it."""
-    sandbox = Sandbox(folder)
-    sandbox.remove()  # what a killed run left
-    try:
-        left_out = extract(archive, sandbox.tree)
-        if not (report := sandbox.tree / repository.junit).is_dir():
-            report.unlink(missing_ok=True)  # one that the repository brings along says nothing about this build
-        sandbox.prepare(with_pip=repository.setup is not None)
-        log = b"".join(b"left out: " + name.encode(errors="replace") + b"\n" for name in left_out)
-        if repository.setup is not None:
-            done = sandbox.run(repository.setup, repository.timeout_seconds)
-            log += _logged("setup", repository.setup, done)
-            if done.trouble:
-                return Tested(NO_TESTS, f"the setup command failed: {done.trouble}{_last_line(done)}", log)
-        done = sandbox.run(repository.test, repository.timeout_seconds)
-        tests, failed = _judged(sandbox.tree, repository.junit, done)
-        return Tested(tests, failed, log + _logged("test", repository.test, done))
-    finally:
-        sandbox.remove()
-
-
-def _judged(tree: Path, junit: str, done: Outcome) -> tuple[dict[str, Any], str]:
-    """The tests' counts, and why they do not speak for a release: all must have ended well, and there must be some."""
-    try:
-        report = read_report(tree, junit)
-    except UnreadableError as error:
-        trouble = f"the test command failed: {done.trouble}{_last_line(done)}" if done.trouble else "no tests ran"
-        return NO_TESTS, f"{trouble}; {error}"
-    if done.why:
-        return report.plain(), f"the test command failed: {done.why}"
-    return report.plain(), report.trouble or (f"the test command failed: {done.trouble}" if done.trouble else "")
-
-
-def _last_line(done: Outcome) -> str:
-    lines = done.output.decode(errors="replace").strip().splitlines()
-    return f" ({plain(lines[-1], 200)})" if lines else ""
-
-
-def _logged(title: str, command: str, done: Outcome) -> bytes:
-    return f"$ {title}: {command}\n".encode() + done.output + f"\n[{done.trouble or 'done'}]\n".encode()
+def _runner(product: str, repository: Repository, docker: Docker) -> Runner:
+    """Where the product's commands run. On an engine that several share, builds are told apart by where our home is."""
+    folder = home() / "builds" / product
+    if repository.runner == "process":
+        return Sandbox(folder, repository.limits, with_pip=repository.setup is not None)
+    where = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    return Container(docker(repository.registry), f"{product}-{where}", folder, repository)
 
 
 def _written(connection: Connection, run: Run, plan: Plan, release: dict[str, Any], tested: Tested) -> Result:

@@ -1,4 +1,4 @@
-"""A clean place for a product's commands: a folder of its own, its own Python, no settings or secrets of ours, hard limits."""
+"""The runner without containers: a folder of its own, its own Python, no settings or secrets of ours, hard limits."""
 
 import json
 import os
@@ -10,52 +10,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from include.archive import remove
+from include.archive import extract, remove
+from include.build_and_test.runner import Outcome, bounded, over_disk, over_memory, over_processes, over_time
+from include.parts.repository import Limits
 
 GUARD = Path(__file__).with_name("guard.py")
-PROCESSES = 256
-FILE_BYTES = 1024**3
-MEMORY_BYTES = 16 * 1024**3  # of address space, of which runtimes reserve far more than they use
-OUTPUT_BYTES = 1_000_000
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended: its exit code (negative: the signal) or `why` it was ended; what it printed, the middle cut out."""
-
-    code: int | None
-    why: str
-    output: bytes
-
-    @property
-    def trouble(self) -> str:
-        """What went wrong, in words; empty where the command succeeded."""
-        return self.why or (f"exit code {self.code}" if self.code else "")
+ADDRESS_BYTES = 16 * 1024**3  # of each process; runtimes reserve far more than they use
+SPARE_BYTES = 256 * 1024**2  # what must stay free on the disk, whoever fills it
+MB = 1_000_000
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """`folder` holds the product's tree, a Python environment and the command's home and temporary files."""
+    """`folder` holds the product's tree, a Python environment (pip where something is to be installed), home, temporary files.
+
+    Not a wall against an attacker: the commands have the rights of the user that runs us, network included.
+    """
 
     folder: Path
+    limits: Limits
+    with_pip: bool = False
 
     @property
     def tree(self) -> Path:
         return self.folder / "tree"
 
-    def prepare(self, with_pip: bool) -> None:
-        """Make the Python environment (pip only where something is to be installed), home and temporary folder."""
+    def prepare(self, archive: bytes, without: str) -> list[str]:
+        self.remove()
+        left_out = extract(archive, self.tree)
+        if not (file := self.tree / without).is_dir():
+            file.unlink(missing_ok=True)
         for name in ("home", "tmp"):
             (self.folder / name).mkdir()
-        pip = [] if with_pip else ["--without-pip"]
+        pip = [] if self.with_pip else ["--without-pip"]
         subprocess.run([sys.executable, "-I", "-m", "venv", *pip, str(self.folder / "venv")], env=self._environment(), check=True,
                        capture_output=True)
+        return left_out
 
     def run(self, command: str, seconds: float) -> Outcome:
-        """Run a shell command in the tree. When this returns, no process that it started is left."""
         read, write = os.pipe()
-        spec = {"command": command, "seconds": seconds, "processes": PROCESSES, "file_bytes": FILE_BYTES,
-                "memory_bytes": MEMORY_BYTES, "parent": os.getpid(), "report": write}
+        spec = self._spec(command, seconds) | {"parent": os.getpid(), "report": write}
         with os.fdopen(read, "rb") as report:
             try:
                 guard = subprocess.Popen(
@@ -66,7 +60,7 @@ class Sandbox:
                 os.close(write)
             with guard:
                 try:
-                    output = _bounded(guard)
+                    output = bounded(_chunks(guard))
                 finally:
                     guard.terminate()  # where the task itself is being ended; the guard ends the rest
             said = report.read()
@@ -74,15 +68,26 @@ class Sandbox:
             raise RuntimeError(f"the guard of the sandbox failed: {output[-500:].decode(errors='replace')}")
         return Outcome(**json.loads(said), output=output) if said else Outcome(None, "it killed its guard", output)
 
+    def results(self, name: str) -> Path:
+        return self.tree
+
+    def remove(self) -> None:
+        remove(self.folder)
+
+    def _spec(self, command: str, seconds: float) -> dict[str, object]:
+        """The command and its limits, each with the words that name it, for the guard, which knows nothing of ours."""
+        limits = self.limits
+        return {"command": command, "cpus": limits.cpus, "address_bytes": ADDRESS_BYTES, "spare_bytes": SPARE_BYTES,
+                "folder": str(self.folder),
+                "seconds": [seconds, over_time(seconds)], "processes": [limits.processes, over_processes(limits)],
+                "memory_bytes": [limits.memory_mb * MB, over_memory(limits)],
+                "disk_bytes": [limits.disk_mb * MB, over_disk(limits)]}
+
     def _environment(self) -> dict[str, str]:
         """Nothing of our own environment: it holds connections and keys."""
         venv = self.folder / "venv"
         return {"PATH": f"{venv / 'bin'}:/usr/local/bin:/usr/bin:/bin", "VIRTUAL_ENV": str(venv), "LANG": "C.UTF-8", "CI": "true",
                 "HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp"), "GIT_CONFIG_NOSYSTEM": "1"}
-
-    def remove(self) -> None:
-        """Remove the folder, whatever the product's tests left in it."""
-        remove(self.folder)
 
 
 def _chunks(guard: subprocess.Popen[bytes]) -> Iterator[bytes]:
@@ -93,17 +98,3 @@ def _chunks(guard: subprocess.Popen[bytes]) -> Iterator[bytes]:
         ended = guard.poll() is not None
         if select.select([stream], [], [], 0 if ended else 0.5)[0]:
             yield os.read(stream, 2**20)
-
-
-def _bounded(guard: subprocess.Popen[bytes]) -> bytes:
-    """What is printed until the guard has ended, at most OUTPUT_BYTES kept: its beginning and its end."""
-    head, tail, cut = b"", b"", 0
-    for chunk in _chunks(guard):
-        if len(head) < OUTPUT_BYTES // 2:
-            head += chunk
-            continue
-        tail += chunk
-        if len(tail) > OUTPUT_BYTES:
-            cut += len(tail) - OUTPUT_BYTES // 2
-            tail = tail[-OUTPUT_BYTES // 2 :]
-    return head + (f"\n… {cut:,} bytes left out …\n".encode() if cut else b"") + tail
