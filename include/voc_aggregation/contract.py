@@ -1,5 +1,6 @@
 """What a source's rows must keep to before they become voices: a Great Expectations contract at the border."""
 
+import gc
 import logging
 import os
 import warnings
@@ -23,6 +24,7 @@ class Contract:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the library's own imports
             import great_expectations
+        gc.freeze()  # half a million objects that stay: collections need not look at them again and again
         gx: Any = great_expectations  # its own annotations don't hold under mypy --strict
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}

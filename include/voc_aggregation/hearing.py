@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from scipy.sparse import csr_matrix
 
 from include.redaction import author_hash, redact
 from include.voc_aggregation import features, understanding
 from include.voc_aggregation.classifier import Classifier
 from include.voc_aggregation.spool import encoded
+
+if TYPE_CHECKING:  # who hears in a second process needs no frames
+    import pandas as pd
 
 Columns = dict[str, list[Any]]
 PIECE = 5_000  # rows that are worked on at a time
@@ -74,7 +76,7 @@ class Hearing:
         }
 
 
-def pieces(rows: pd.DataFrame) -> Iterator[Columns]:
+def pieces(rows: "pd.DataFrame") -> Iterator[Columns]:
     """What `Hearing` wants of rows as `mapping.mapped` gives them, at most PIECE at a time."""
     for start in range(0, len(rows), PIECE):
         part = rows.iloc[start: start + PIECE]

@@ -23,7 +23,7 @@ from include.redaction import author_hash, excerpt
 from include.voc_aggregation import quarantine, store
 from include.voc_aggregation.classifier import Classifier
 from include.voc_aggregation.contract import Contract, added
-from include.voc_aggregation.hearing import Columns, Hearing, Understood, pieces, understood
+from include.voc_aggregation.hearing import PIECE, Columns, Hearing, Understood, pieces, understood
 from include.voc_aggregation.mapping import mapped, voice_id
 from include.voc_aggregation.second import Pipeline
 from include.voc_aggregation.slices import Part, Planned, Slices, mapping_of, table
@@ -208,11 +208,13 @@ class Listener:
                    for voice, text in zip(voices["id"], voices["text"], strict=True)]
             rest = voices[np.asarray(new, dtype=bool)].reset_index(drop=True)
             reasons: dict[int, str] = {}
+            if len(rest) > PIECE:
+                self._pipeline.many()
             if len(rest):
                 contract = contract or Contract(source.rating_scale, self._run.at)
                 reasons = contract.broken(rest)
             good = rest.drop(index=list(reasons)).drop_duplicates("id")
-            good = good[~good["id"].isin(self._stored)]
+            good = good[np.asarray([voice not in self._stored for voice in good["id"]], dtype=bool)]
             self._stored.update(good["id"])
             if source.columns.contact:
                 self._heard.consents += self._consents(good, source)

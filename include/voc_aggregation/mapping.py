@@ -38,10 +38,9 @@ def mapped(frame: pd.DataFrame, source: Channel, product: str, at: datetime) -> 
     voices["rating"] = pd.to_numeric(voices["rating_given"], errors="coerce").astype(float)
     voices["date"] = _column(frame, columns.written_at)
     voices["written_at"] = times(voices["date"], at)
-    voices["id"] = [
-        voice_id(product, source.name, external or f"{date or ''}\n{text}", own=bool(external))
-        for external, date, text in zip(voices["external_id"], voices["date"], voices["text"], strict=True)
-    ]
+    ids = [voice_id(product, source.name, external or f"{date or ''}\n{text}", own=bool(external))
+           for external, date, text in zip(voices["external_id"], voices["date"], voices["text"], strict=True)]
+    voices["id"] = pd.Series(ids, index=frame.index, dtype=object)
     return voices
 
 

@@ -4,6 +4,7 @@ It is a Python of its own that talks through pipes: nothing is forked (a fork co
 Airflow's own processes, and it ends when its pipe closes, however its parent ended.
 """
 
+import gc
 import os
 import pickle
 import subprocess
@@ -14,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Self, TypeVar, cast
 
-AHEAD = 8  # items that the second process may have before it; what comes then is done here
+AHEAD = 12  # items that the second process may have before it; what comes then is done here
 _ROOT = Path(__file__).resolve().parents[2]
 
 Item = TypeVar("Item")
@@ -25,7 +26,8 @@ class Pipeline(Generic[Item, Done]):
     """Does work on items, here and in a second process at once, and hands over what came of them in the items' order.
 
     The work is a picklable function, so that it comes to the same wherever it is done. The second process starts with the
-    second item: small runs do without. `second=False` does without in any case.
+    second item, or as soon as it is known that there will be many: small runs do without. `second=False` does without in any
+    case. What there is of it goes to the second process, which has the words in mind that it saw before.
     """
 
     def __init__(self, hand_over: Callable[[Done], None], second: bool | None = None) -> None:
@@ -42,11 +44,17 @@ class Pipeline(Generic[Item, Done]):
         if self._process:
             self._process.end()
 
+    def many(self) -> None:
+        """More than one item is to come: the second process may start."""
+        if self._allowed:
+            self._process = self._process or _Process()
+
     def put(self, work: Callable[[Item], Done], item: Item) -> None:
         """Have `work` done on `item`."""
         self._count += 1
-        if self._allowed and self._count > 1 and sum(not result.done() for result in self._results) < AHEAD:
-            self._process = self._process or _Process()
+        if self._count > 1:
+            self.many()
+        if self._process and sum(not result.done() for result in self._results) < AHEAD:
             self._results.append(self._process.submit(work, item))
         else:
             result: Future[Done] = Future()
@@ -99,6 +107,8 @@ def main() -> None:
             given, item = pickle.load(sys.stdin.buffer)  # noqa: S301  # from our own parent
         except EOFError:
             return
+        if given:
+            gc.freeze()  # what was imported stays: collections need not look at it again and again
         work = given or work
         pickle.dump(work(item), answers, pickle.HIGHEST_PROTOCOL)
         answers.flush()
