@@ -85,10 +85,12 @@ def deployment_id(run: Run) -> str:
     return f"{run.key}/{run.run_id}"
 
 
-def begin(engine: Engine, product: Product, run: Run, previous: str | None) -> None:
-    """Note that a deployment is under way. What an earlier try noted is taken back; one whose holder died has failed."""
+def begin(engine: Engine, product: Product, run: Run, previous: str | None, kind: str, by: str | None = None) -> None:
+    """Note that a deployment (by which strategy, or a rollback that `by` asked for) is under way. What an earlier try noted is
+    taken back; one whose holder died has failed."""
     row = {"id": deployment_id(run), "product": product.name, "version": run.key.version, "status": "running", "reason": None,
-           "environment": _environment(product), "previous": previous, "started_at": run.at, "finished_at": None}
+           "environment": _environment(product), "previous": previous, "started_at": run.at, "finished_at": None, "kind": kind,
+           "by": by}
     with writing(engine) as connection:
         for table in (deployment_verdicts, deployment_steps):
             connection.execute(delete(table).where(table.c.deployment_id == row["id"]))
@@ -112,19 +114,27 @@ def note(engine: Engine, run: Run, number: int, step: Step) -> None:
 def conclude(connection: Connection, product: Product, run: Run, release: Release, previous: Release | None,
              outcome: Outcome) -> Result:
     """Write what a deployment came to, in the caller's transaction; returns the run's result."""
-    upsert(connection, deployments, [{
-        "id": deployment_id(run), "product": product.name, "version": release.version, "environment": _environment(product),
-        "previous": previous.version if previous else None, "status": outcome.status, "reason": outcome.reason,
-        "started_at": run.at, "finished_at": run.at}])
-    status = "deployed" if outcome.status == "succeeded" else outcome.status
-    connection.execute(update(releases).where(releases.c.key == release.key).values(status=status))
+    conclude_row(connection, product, run, previous, outcome)
+    if outcome.status != "asked":
+        status = "deployed" if outcome.status == "succeeded" else outcome.status
+        connection.execute(update(releases).where(releases.c.key == release.key).values(status=status))
     result = {"publish": [], "status": outcome.status, "version": release.version,
               "previous": previous.version if previous else None, "steps": [_plain(step) for step in outcome.steps]}
     if outcome.status == "succeeded":
         return result | {"publish": [release.key], "stories": _succeed(connection, product, run, release, previous)}
+    if outcome.status == "asked":
+        return result | {"why": outcome.reason}
     title = _title(product, release, outcome)
     _fail(connection, product, run, release, outcome, title)
     return result | {"failed": title, "signals": [product.name]}
+
+
+def conclude_row(connection: Connection, product: Product, run: Run, previous: Release | None, outcome: Outcome) -> None:
+    """Write how the deployment of this run's key ended."""
+    upsert(connection, deployments, [{
+        "id": deployment_id(run), "product": product.name, "version": run.key.version, "environment": _environment(product),
+        "previous": previous.version if previous else None, "status": outcome.status, "reason": outcome.reason,
+        "started_at": run.at, "finished_at": run.at}])
 
 
 def _plain(step: Step) -> dict[str, Any]:
@@ -149,30 +159,46 @@ def _succeed(connection: Connection, product: Product, run: Run, release: Releas
 
 
 def _release_stories(connection: Connection, run: Run, release: Release, previous: Release | None) -> list[str]:
-    """Stories of the commits that came with this release: of every release after `previous`, up to this one."""
-    versions = connection.execute(select(releases.c.key, releases.c.version).where(releases.c.product == run.product)).all()
-    low = semver.Version.parse(previous.version) if previous else None
-    high = semver.Version.parse(release.version)
-    keys = [key for key, version in versions
-            if (low is None or semver.Version.parse(version) > low) and semver.Version.parse(version) <= high]
-    found = sorted(set(connection.scalars(
-        select(commit_stories.c.story_id)
-        .join(commits, (commits.c.product == commit_stories.c.product) & (commits.c.sha == commit_stories.c.sha))
-        .join(stories, stories.c.id == commit_stories.c.story_id)
-        .where(commits.c.product == run.product, commits.c.release.in_(keys), stories.c.product == run.product))))
+    """Stories of the commits that came with this release."""
+    found = stories_of(connection, run.product, brought(connection, run.product, previous, release))
     connection.execute(update(stories).where(stories.c.id.in_(found)).values(status="released", updated_at=run.at))
     return found
 
 
+def brought(connection: Connection, product: str, previous: Release | None, release: Release) -> list[str]:
+    """The keys of every release after `previous`, up to `release`."""
+    versions = connection.execute(select(releases.c.key, releases.c.version).where(releases.c.product == product)).all()
+    low = semver.Version.parse(previous.version) if previous else None
+    high = semver.Version.parse(release.version)
+    return [key for key, version in versions
+            if (low is None or semver.Version.parse(version) > low) and semver.Version.parse(version) <= high]
+
+
+def stories_of(connection: Connection, product: str, keys: list[str], status: str | None = None) -> list[str]:
+    """The stories (of that `status`) whose commits came with the releases `keys`."""
+    query = (select(commit_stories.c.story_id)
+             .join(commits, (commits.c.product == commit_stories.c.product) & (commits.c.sha == commit_stories.c.sha))
+             .join(stories, stories.c.id == commit_stories.c.story_id)
+             .where(commits.c.product == product, commits.c.release.in_(keys), stories.c.product == product))
+    return sorted(set(connection.scalars(query.where(stories.c.status == status) if status else query)))
+
+
 def _fail(connection: Connection, product: Product, run: Run, release: Release, outcome: Outcome, title: str) -> None:
+    detail = {"reason": outcome.reason, "steps": [_plain(step) for step in outcome.steps]}
+    announce(connection, product, run, release, title, detail, rolled_back=outcome.status == "rolled_back")
+
+
+def announce(connection: Connection, product: Product, run: Run, release: Release, title: str, detail: dict[str, Any],
+             rolled_back: bool) -> None:
+    """Signal what became of `release`, so that it is heard; the next deployment that succeeds resolves it."""
     fingerprint = hashlib.sha256(f"{product.name} deployment {release.version}".encode()).hexdigest()[:16]
     known = connection.scalar(select(signals.c.first_at).where(signals.c.fingerprint == fingerprint))
-    detail = {"reason": outcome.reason, "deployment": deployment_id(run), "steps": [_plain(step) for step in outcome.steps]}
+    detail = detail | {"deployment": deployment_id(run)}
     upsert(connection, signals, [{
         "fingerprint": fingerprint, "product": product.name, "kind": "deployment", "severity": "high", "title": title,
         "detail": detail, "status": "open", "release": release.key, "first_at": known or run.at, "last_at": run.at}])
     documents = [event(run, "incident.detected", fingerprint, _incident(product, release, title))]
-    if outcome.status == "rolled_back":
+    if rolled_back:
         documents.append(event(run, "service.rolledback", _service(product), _content(product, release)))
     record(connection, run, documents)
 

@@ -1,12 +1,20 @@
 """What the deployment DAG calls: a release goes live behind HAProxy, or the running version keeps all traffic."""
 
 import os
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
+from typing import Any
 
+from sqlalchemy import Connection as Database
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
+from include.deployment.freeze import frozen
+from include.deployment.question import override, unsure
 from include.deployment.record import (
+    Outcome,
+    Release,
     begin,
     conclude,
     gated_release,
@@ -16,8 +24,14 @@ from include.deployment.record import (
 from include.deployment.rollout import restore, roll_out
 from include.deployment.target import Target
 from include.errors import InputError
+from include.ledger.engine import reading, upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
+from include.ledger.tables import decisions
+from include.markup import plain
+from include.parts.deployment import Canary
 from include.product import Product
+
+NOBODY = ("automatic", "timeout", "unknown")  # who may not override a freeze: no person
 
 
 def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> Result:
@@ -26,7 +40,9 @@ def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> 
     The first release gets all traffic once it is healthy; a later one goes through the product's canary steps and is rolled
     back at the first that fails. Killed at any point and run again, it puts all traffic back on the running version and
     starts over. The result says `status` (succeeded, rolled_back, failed, or rests where the product has no deployment),
-    `steps`, and, when it did not succeed, `failed` (why) and `signals` (keys to publish as signals).
+    `steps`, and, when it did not succeed, `failed` (why) and `signals` (keys to publish as signals). Where a person has to
+    decide (`asked` by the canary, or `frozen`) all traffic is on the running version, and the result bears the question
+    (`ask`, `subject`, `body`, …) that `settle` takes the answer of.
     Raises InputError when the key names no release or a gate has not let it through.
     """
     known = result_of(engine, run)
@@ -54,13 +70,119 @@ def ensure_running(engine: Engine, product: Product, artifacts: Artifacts) -> st
         return release.version
 
 
-def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> Result:
+def settle(engine: Engine, product: Product, run: Run, artifacts: Artifacts, decision: dict[str, Any]) -> Result:
+    """Do what a person decided (`{"accepted", "by", "note"}`) about the question that `deploy` came to in this run.
+
+    A canary that could not tell is walked again, and goes on where it can't; or the release is rolled back. A freeze is
+    overridden by an approver with a reason, or when its window is over; or the release stays a candidate. Returns what `deploy`
+    does; its result is that of `settled(run)`.
+    """
+    asked, run = result_of(engine, run), settled(run)
+    if not asked or not asked.get("ask"):
+        return {"publish": [], "status": "rests"}
+    if known := result_of(engine, run):
+        return known
+    decision = {"accepted": bool(decision["accepted"]), "by": plain(decision["by"], 250), "note": plain(decision["note"], 2000)}
+    with lease(engine, f"deployment:{product.name}", run.run_id):
+        if known := result_of(engine, run):
+            return known
+        if refusal := refused(asked, decision):
+            return finish(engine, run, partial(
+                _declined, product=product, run=run, release=gated_release(engine, run),
+                previous=running_release(engine, product.name), asked=asked, decision=decision, why=refusal))
+        return _deploy(engine, product, run, artifacts, Answer(
+            asked["gate"], decision, datetime.fromisoformat(asked["until"]) if asked.get("until") else None))
+
+
+def settled(run: Run) -> Run:
+    """The part of a deployment's run that follows a person's answer."""
+    return replace(run, phase=f"{run.phase}.settle")
+
+
+def signals_of(engine: Engine, run: Run) -> list[str]:
+    """The keys that this run has to signal, before or after an answer."""
+    results = [result_of(engine, item) or {} for item in (run, settled(run))]
+    return sorted({key for result in results for key in result.get("signals", [])})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A person's yes: to a canary that could not tell (`canary`), or in spite of a freeze (`freeze`)."""
+
+    gate: str
+    decision: dict[str, Any]
+    at: datetime | None = None  # the end of the window that was waited for
+
+
+def refused(asked: Result, decision: dict[str, Any]) -> str | None:
+    """Why an answer is no yes. A freeze takes an approver and a reason, unless its window is over."""
+    by, note = decision["by"], decision["note"]
+    if not decision["accepted"]:
+        return f"{by} decided against it{': ' if note else ''}{note}"
+    if asked["gate"] == "freeze" and not (asked.get("until") and by == "timeout") and (not note or by in NOBODY):
+        return "a freeze is overridden by an approver with a reason; there was none"
+    return None
+
+
+def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
+            answer: Answer | None = None) -> Result:
     release, previous = gated_release(engine, run), running_release(engine, product.name)
     target = Target(product)
     if previous and previous.key == release.key:
         restore(target, release, artifacts)
         return finish(engine, run, lambda _: {"publish": [], "status": "succeeded", "version": release.version,
                                               "previous": release.version, "steps": [], "why": "it is running already"})
-    begin(engine, product, run, previous.version if previous else None)
-    outcome = roll_out(target, release, previous, artifacts, partial(note, engine, run), target.deployment.canary)
-    return finish(engine, run, partial(conclude, product=product, run=run, release=release, previous=previous, outcome=outcome))
+    if previous and (held := _held(engine, product, run, release, previous, answer)):
+        return finish(engine, run, lambda _: held)
+    begin(engine, product, run, previous.version if previous else None, target.deployment.strategy)
+    outcome = roll_out(target, release, previous, artifacts, partial(note, engine, run), _canary(target, answer))
+    return finish(engine, run, partial(_concluded, product=product, run=run, release=release, previous=previous, outcome=outcome,
+                                       answer=answer))
+
+
+def _held(engine: Engine, product: Product, run: Run, release: Release, previous: Release,
+          answer: Answer | None) -> Result | None:
+    """What to ask a person, where releases are frozen; nobody is asked again after a window's end."""
+    if product.deployment is None or (answer and answer.decision["by"] != "timeout"):
+        return None
+    with reading(engine) as connection:
+        found = frozen(connection, product, release, previous, answer.at if answer and answer.at else run.at)
+    if found is None:
+        return None
+    asked = override(product.deployment, product.title, release, found, run.at) if not answer else {"publish": []}
+    return asked | {"status": "frozen", "why": found.why}
+
+
+def _canary(target: Target, answer: Answer | None) -> Canary:
+    """How to judge. Who was asked is not asked again: a yes to a canary that could not tell lets it go on, a freeze does not."""
+    canary = target.deployment.canary
+    if answer is None:
+        return canary
+    if answer.gate == "canary":
+        return canary.model_copy(update={"when_unsure": "promote"})
+    return canary.model_copy(update={"when_unsure": "rollback"}) if canary.when_unsure == "ask" else canary
+
+
+def _concluded(connection: Database, product: Product, run: Run, release: Release, previous: Release | None, outcome: Outcome,
+               answer: Answer | None) -> Result:
+    if answer:
+        _decided(connection, run, answer.gate, answer.decision, accepted=True)
+    result = conclude(connection, product, run, release, previous, outcome)
+    if outcome.status != "asked" or product.deployment is None:
+        return result
+    return result | unsure(product.deployment, product.title, release, result["why"], result["steps"])
+
+
+def _declined(connection: Database, product: Product, run: Run, release: Release, previous: Release | None, asked: Result,
+              decision: dict[str, Any], why: str) -> Result:
+    _decided(connection, run, asked["gate"], decision, accepted=False)
+    if asked["gate"] == "freeze":
+        return {"publish": [], "status": "frozen", "why": f"{asked['why']}; {why}"}
+    outcome = Outcome("rolled_back", f"{asked['why']}; {why}", [])
+    return conclude(connection, product, run, release, previous, outcome)
+
+
+def _decided(connection: Database, run: Run, gate: str, decision: dict[str, Any], accepted: bool) -> None:
+    upsert(connection, decisions, [{
+        "subject": str(run.key), "gate": f"deployment.{gate}", "decision": "accepted" if accepted else "rejected",
+        "by": decision["by"], "note": decision["note"], "at": run.at}])

@@ -1,12 +1,16 @@
 """What a product file may say about where it runs, and how traffic moves to a new version."""
 
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Literal, get_args
+from zoneinfo import available_timezones
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from include.parts.part import Name, Part
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
 
 
 class Errors(Part):
@@ -69,6 +73,38 @@ class Canary(Part):
         return self
 
 
+class Window(Part):
+    """A time in which no release goes live: on these days, between these hours, maybe only from one date to another."""
+
+    why: str
+    days: list[Day] = list(DAYS)
+    start: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "00:00"
+    end: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")] = "24:00"
+    since: date | None = Field(None, description="The first day; without it, the window always was.")
+    until: date | None = Field(None, description="The last day; without it, the window stays.")
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> "Window":
+        if self.start >= self.end or (self.since and self.until and self.since > self.until):
+            raise ValueError("the window ends before it starts")
+        return self
+
+
+class Freeze(Part):
+    """When releases are held back; a person may let one through all the same, with a reason."""
+
+    budget: bool = Field(True, description="While the error budget of `slo` is spent, only fixes go live.")
+    zone: str = Field("UTC", description="IANA time zone of the windows, such as Asia/Seoul.")
+    windows: list[Window] = Field([], description='Times in which nothing goes live, fixes neither; hours as "16:00", in quotes.')
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"there is no time zone {zone!r}")
+        return zone
+
+
 class Deployment(Part):
     """The environment that the product runs in: supervised processes behind HAProxy."""
 
@@ -83,3 +119,7 @@ class Deployment(Part):
         "canary", description="canary: by steps, compared with a fresh baseline. blue_green: all traffic at once, while the "
                               "running version stays ready. rolling: replica by replica. All are judged by what `canary` says.")
     canary: Canary = Canary()
+    freeze: Freeze = Freeze()
+    approvers: list[str] = Field([], description="Ids of the users who may answer what a deployment asks (a canary that can't "
+                                                 "tell, a freeze); without any, whoever may write the DAG.")
+    answer_hours: float | None = Field(None, gt=0, le=24 * 365, description="No answer within these hours means no.")

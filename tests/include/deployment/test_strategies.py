@@ -1,0 +1,45 @@
+"""Every strategy under constant load: no request fails on the way there, nor on the way back."""
+
+import pytest
+from sqlalchemy import Engine
+
+from include.artifacts import Artifacts
+from include.deployment.run import deploy
+from include.deployment.status import status
+from include.deployment.target import Target
+from include.ledger.tables import deployments
+from tests.include.deployment.shop import Customers, candidate, product, run_of
+from tests.rows import get
+
+
+@pytest.mark.parametrize(("strategy", "weights"), [("rolling", [50, 100]), ("blue_green", [100])])
+def test_no_request_fails(ledger: Engine, artifacts: Artifacts, strategy: str, weights: list[int]) -> None:
+    shop = product(strategy=strategy)
+    assert shop.deployment
+    for version in ("1.0.0", "1.1.0"):
+        candidate(ledger, artifacts, version)
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    with Customers(shop.deployment.port).asking() as customers:
+        result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
+    assert (result["status"], customers.failures, set(customers.seen)) == ("succeeded", [], {"1.0.0", "1.1.0"})
+    assert [(step["weight"], step["verdict"]) for step in result["steps"]] == [(weight, "pass") for weight in weights]
+    assert [found["metric"] for step in result["steps"] for found in step["findings"]] == ["error_limit"] * len(weights)
+    assert (list(status(shop)["versions"]), status(shop)["processes"]) == (["1.1.0"], 4)
+    assert {row["version"]: row["kind"] for row in get(ledger, deployments)} == {"1.0.0": strategy, "1.1.0": strategy}
+
+
+@pytest.mark.parametrize(("strategy", "fault"), [("rolling", "unavailable"), ("rolling", "unhealthy"), ("canary", "unhealthy")])
+def test_the_way_back(ledger: Engine, artifacts: Artifacts, strategy: str, fault: str) -> None:
+    shop = product(strategy=strategy, start_seconds=3)
+    assert shop.deployment
+    candidate(ledger, artifacts, "1.0.0")
+    candidate(ledger, artifacts, "1.1.0", fault)
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    with Customers(shop.deployment.port, methods=("GET",)).asking() as customers:
+        result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
+    assert (result["status"], customers.failures) == ("rolled_back" if fault == "unavailable" else "failed", [])
+    assert set(customers.seen) == {"1.0.0"}
+    found = status(shop)
+    assert {name: (entry["share"], len(entry["replicas"])) for name, entry in found["versions"].items()} == {"1.0.0": (100.0, 2)}
+    assert found["processes"] == 4
+    assert not Target(shop).baseline()
