@@ -22,6 +22,7 @@ from include.monitoring_rollups.histogram import above, quantile
 from include.monitoring_rollups.openslo import Measured, load, measured
 from include.monitoring_rollups.rollup import Group, Rollup, aggregate, rollups
 from include.monitoring_rollups.slo import ALERTS, MIN_REQUESTS, PAGES, Burn, budget, is_over, sliced, windows, worst_burn
+from include.monitoring_rollups.watch import watch
 from include.product import Product, slo_file
 
 
@@ -72,6 +73,9 @@ def _write(connection: Connection, product: Product, run: Run, intake: Intake, o
     upsert(connection, cursors, [{"name": _cursor_name(product.name), "value": intake.cursor.plain()}])
     result: Result = {"publish": [], "requests": intake.lines, "malformed": intake.malformed, "rollups": len(intake.groups)}
     result |= _keep_slo(connection, product, run, objective) if objective else {}
+    result["anomalies"] = watch(connection, product, run)
+    if "opened" in result["anomalies"].values():
+        result["publish"] = [product.name]
     return result | {"delivery": {metric.name: metric.value for metric in delivery.keep(connection, product, run)}}
 
 
