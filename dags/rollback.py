@@ -1,6 +1,7 @@
 """### Rollback
-A person brings a product back to an earlier release that was deployed before; all traffic moves within seconds. Publishes
-`operations/signals`, so that it is heard. The stories that the newer releases had brought are planned again.
+A person brings a product back to an earlier release that was deployed before; a canary that is under way turns back, and all
+traffic moves within seconds. Publishes `operations/signals`, so that it is heard. The stories that the newer releases had brought
+are planned again.
 """
 
 from typing import Any

@@ -29,9 +29,9 @@ class Step:
     findings: Sequence[Finding] = ()
 
 
-def walk(target: Target, version: str, canary: Canary, note: Callable[[Step], None]) -> Step:
+def walk(target: Target, version: str, canary: Canary, note: Callable[[Step], None], halted: Callable[[], bool]) -> Step:
     """Raise the share of `version` step by step; `note` gets each step. Ends at the first that fails; returns the last."""
-    watch = Watch(target, version, canary)
+    watch = Watch(target, version, canary, halted)
     for share in canary.steps:
         target.share(version, share)
         step = watch.step(share)
@@ -42,10 +42,11 @@ def walk(target: Target, version: str, canary: Canary, note: Callable[[Step], No
 
 
 class Watch:
-    """What a new version and its baseline answer, from step to step. The evidence about errors is that of all steps."""
+    """What a new version and its baseline answer, from step to step. The evidence about errors is that of all steps. A step fails
+    as soon as `halted` says so."""
 
-    def __init__(self, target: Target, version: str, canary: Canary) -> None:
-        self.target, self.version, self.canary = target, version, canary
+    def __init__(self, target: Target, version: str, canary: Canary, halted: Callable[[], bool]) -> None:
+        self.target, self.version, self.canary, self.halted = target, version, canary, halted
         self.evidence = Evidence()
         self._errors = canary.analysis.metrics.errors if canary.analysis else None
         self.log = Tail(target.log)
@@ -65,6 +66,9 @@ class Watch:
             if baseline:
                 self._gather(new, old)
                 self._heard(self.log)
+            if self.halted():
+                halted = Judgement("fail", False, f"a person asked for a rollback while it had {share} % of traffic")
+                return self._judged(share, new, old, halted)
             over = time.monotonic() > deadline
             if step := self._alarmed(share, new.counts, old.counts) if baseline else None:
                 return step

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import semver
@@ -17,6 +18,7 @@ from include.ledger.tables import (
     deployment_steps,
     deployment_verdicts,
     deployments,
+    leases,
     phase_runs,
     releases,
     signals,
@@ -79,6 +81,17 @@ def running_release(engine: Engine, product: str) -> Release | None:
     with reading(engine) as connection:
         row = connection.execute(select(releases).where(releases.c.product == product, releases.c.status == "deployed")).first()
     return Release.of(row) if row else None
+
+
+def rollback_wanted(engine: Engine, product: str) -> bool:
+    """Whether a person's rollback waits: it holds this lease until it is done, or its process died."""
+    with reading(engine) as connection:
+        return connection.scalar(select(leases.c.holder).where(
+            leases.c.name == rollback_lease(product), leases.c.expires_at > datetime.now(UTC))) is not None
+
+
+def rollback_lease(product: str) -> str:
+    return f"rollback:{product}"
 
 
 def deployment_id(run: Run) -> str:

@@ -14,6 +14,7 @@ from include.deployment.record import (
     begin,
     brought,
     conclude_row,
+    rollback_lease,
     running_release,
     stories_of,
 )
@@ -30,10 +31,11 @@ from include.product import Product
 def rollback(engine: Engine, product: Product, run: Run, who: str, version: str, why: str, artifacts: Artifacts) -> Result:
     """Bring `product` back to `version`, a release that was deployed before, because a person (`who`) says so (`why`).
 
-    Its replicas are started beside the running ones and get all traffic once they are healthy; where they don't come up, all
-    traffic stays where it is. Killed at any point and run again, it goes on. The stories that the newer releases had brought are
-    planned again (`scoped`): they are released with the next release that bears their commits. The result says `status`
-    (succeeded, failed), `signals` (keys to publish, so that it is heard), and `failed` (why) where it did not come to that.
+    A deployment that is under way turns back first. The release's replicas are started beside the running ones and get all
+    traffic once they are healthy; where they don't come up, all traffic stays where it is. Killed at any point and run again, it
+    goes on. The stories that the newer releases had brought are planned again (`scoped`): they are released with the next release
+    that bears their commits. The result says `status` (succeeded, failed), `signals` (keys to publish, so that it is heard), and
+    `failed` (why) where it did not come to that.
     Raises InputError where `version` is not such a release.
     """
     run = replace(run, key=run.key.release(version))
@@ -42,7 +44,8 @@ def rollback(engine: Engine, product: Product, run: Run, who: str, version: str,
         return known
     if not why:
         raise InputError("a rollback needs a reason")
-    with lease(engine, f"deployment:{product.name}", run.run_id):
+    _both(engine, product.name, version)  # what can't be done turns no deployment back
+    with lease(engine, rollback_lease(product.name), run.run_id), lease(engine, f"deployment:{product.name}", run.run_id):
         if known := result_of(engine, run):
             return known
         running, release = _both(engine, product.name, version)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from include.artifacts import Artifacts
@@ -11,12 +12,29 @@ from include.deployment.rules import Counts, Judgement
 from include.deployment.target import DeploymentError, Target
 from include.parts.deployment import Canary
 
-Noted = Callable[[Step], None]
+
+@dataclass(frozen=True)
+class Way:
+    """From `fallback`, which runs, to `release`. `noted` gets each step; `halted` says whether to turn back at once."""
+
+    target: Target
+    release: Release
+    fallback: Release
+    artifacts: Artifacts
+    canary: Canary
+    noted: Callable[[Step], None]
+    halted: Callable[[], bool]
+
+    @property
+    def archive(self) -> Callable[[], bytes]:
+        """Reads the release's archive."""
+        return partial(archive, self.artifacts, self.release)
 
 
-def roll_out(target: Target, release: Release, previous: Release | None, artifacts: Artifacts, note: Callable[[int, Step], None],
-             canary: Canary) -> Outcome:
-    """Move traffic to `release` as `canary` judges, or leave all of it with `previous`. `note` gets each step with its number."""
+def roll_out(target: Target, release: Release, previous: Release | None, artifacts: Artifacts, canary: Canary,
+             note: Callable[[int, Step], None], halted: Callable[[], bool]) -> Outcome:
+    """Move traffic to `release` as `canary` judges, or leave all of it with `previous`. `note` gets each step with its number;
+    all traffic returns as soon as `halted` says so."""
     try:
         target.claim_port()
     except DeploymentError as failure:
@@ -32,7 +50,7 @@ def roll_out(target: Target, release: Release, previous: Release | None, artifac
         target.clear()
     try:
         if fallback:
-            last = _guarded(target, release, fallback, artifacts, canary, noted)
+            last = _guarded(Way(target, release, fallback, artifacts, canary, noted, halted))
             if not last.judgement.go:
                 _back(target, fallback, artifacts)
                 asked = last.judgement.verdict == "unsure" and canary.when_unsure == "ask"
@@ -50,35 +68,36 @@ def roll_out(target: Target, release: Release, previous: Release | None, artifac
     return Outcome("succeeded", None, steps)
 
 
-def _guarded(target: Target, release: Release, fallback: Release, artifacts: Artifacts, canary: Canary, noted: Noted) -> Step:
+def _guarded(way: Way) -> Step:
     try:
-        return _BY_STRATEGY[target.deployment.strategy](target, release, fallback, artifacts, canary, noted)
+        return _BY_STRATEGY[way.target.deployment.strategy](way)
     except BaseException:  # a task that is ended (stopped, timed out, out of disk) leaves no canary behind that nobody watches
-        if target.of(fallback.version):
-            target.share(fallback.version, 100)
+        if way.target.of(way.fallback.version):
+            way.target.share(way.fallback.version, 100)
         raise
 
 
-def _canary(target: Target, release: Release, fallback: Release, artifacts: Artifacts, canary: Canary, noted: Noted) -> Step:
+def _canary(way: Way) -> Step:
     """Step by step, beside a fresh baseline of the running version where a step leaves it a share."""
-    compared = canary.analysis is not None and canary.steps[0] < 100
-    target.start(release.version, partial(archive, artifacts, release), beside=fallback.version if compared else None)
-    return walk(target, release.version, canary, noted)
+    compared = way.canary.analysis is not None and way.canary.steps[0] < 100
+    way.target.start(way.release.version, way.archive, beside=way.fallback.version if compared else None)
+    return walk(way.target, way.release.version, way.canary, way.noted, way.halted)
 
 
-def _blue_green(target: Target, release: Release, fallback: Release, artifacts: Artifacts, canary: Canary, noted: Noted) -> Step:
+def _blue_green(way: Way) -> Step:
     """All at once; the running version stays ready until the new one has shown that it works."""
-    target.start(release.version, partial(archive, artifacts, release))
-    return walk(target, release.version, canary.model_copy(update={"steps": [100], "analysis": None}), noted)
+    way.target.start(way.release.version, way.archive)
+    at_once = way.canary.model_copy(update={"steps": [100], "analysis": None})
+    return walk(way.target, way.release.version, at_once, way.noted, way.halted)
 
 
-def _rolling(target: Target, release: Release, fallback: Release, artifacts: Artifacts, canary: Canary, noted: Noted) -> Step:
+def _rolling(way: Way) -> Step:
     """Replica by replica, never more than one too many."""
-    plain, whole = canary.model_copy(update={"analysis": None}), target.deployment.replicas
+    alone, whole = way.canary.model_copy(update={"analysis": None}), way.target.deployment.replicas
     for count in range(1, whole + 1):
-        target.roll(release.version, partial(archive, artifacts, release), count)
-        step = Watch(target, release.version, plain).step(100 * count // whole)
-        noted(step)
+        way.target.roll(way.release.version, way.archive, count)
+        step = Watch(way.target, way.release.version, alone, way.halted).step(100 * count // whole)
+        way.noted(step)
         if not step.judgement.go:
             break
     return step

@@ -19,6 +19,7 @@ from include.deployment.record import (
     conclude,
     gated_release,
     note,
+    rollback_wanted,
     running_release,
 )
 from include.deployment.rollout import restore, roll_out
@@ -135,7 +136,8 @@ def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
     if previous and (held := _held(engine, product, run, release, previous, answer)):
         return finish(engine, run, lambda _: held)
     begin(engine, product, run, previous.version if previous else None, target.deployment.strategy)
-    outcome = roll_out(target, release, previous, artifacts, partial(note, engine, run), _canary(target, answer))
+    outcome = roll_out(target, release, previous, artifacts, _canary(target, answer), partial(note, engine, run),
+                       partial(rollback_wanted, engine, product.name))
     return finish(engine, run, partial(_concluded, product=product, run=run, release=release, previous=previous, outcome=outcome,
                                        answer=answer))
 

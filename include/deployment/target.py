@@ -168,12 +168,36 @@ class Target:
         for item in replicas:
             self._write_program(item.name, self._command(item), self.folder / "versions" / item.version,
                                 self.deployment.env | {"RELEASE_VERSION": item.version})
+            self._note_start(item)
         self._write_program("haproxy", [haproxy.program(), "-db", "-f", "haproxy.cfg"], self.folder, {}, self.log)
         surplus = self.supervisor.load(["haproxy", *(item.name for item in replicas)])
         if self.haproxy.description(wait=15) != haproxy.description(self.deployment):
             self.supervisor.restart("haproxy")
         self.haproxy.converge(replicas)
         self.supervisor.remove(surplus)
+        for name in surplus:
+            self._start_note(name).unlink(missing_ok=True)
+
+    def wanted(self, item: Replica) -> dict[str, Any]:
+        """How a replica is started: its `command` and the product's `env`."""
+        return {"command": shlex.join(self._command(item)), "env": self.deployment.env}
+
+    def started(self, item: Replica) -> dict[str, Any] | None:
+        """How a replica was started, as `wanted` tells it."""
+        path = self._start_note(item.name)
+        found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return found
+
+    def _start_note(self, name: str) -> Path:
+        return self.folder / "programs" / f"{name}.json"
+
+    def _note_start(self, item: Replica) -> None:
+        """One that runs already stays as it was started."""
+        path = self._start_note(item.name)
+        if not path.exists():
+            new = path.with_suffix(".new")
+            new.write_text(json.dumps(self.wanted(item)), encoding="utf-8")
+            new.replace(path)
 
     def _command(self, item: Replica) -> list[str]:
         return [word.replace("{port}", str(item.port)) for word in shlex.split(self.deployment.command)]

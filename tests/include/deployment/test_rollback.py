@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,28 @@ def test_an_earlier_release_that_does_not_start_any_more(ledger: Engine, artifac
     assert (result["status"], result["signals"], set(customers.seen), customers.failures) == ("failed", ["shop"], {"1.1.0"}, [])
     assert "could not be rolled back to 1.0.0, as ana wanted: the archive's digest is" in result["failed"]
     assert statuses(ledger) == {"1.0.0": "superseded", "1.1.0": "deployed"}
+
+
+def test_a_canary_under_way_turns_back_first(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = product(canary=QUICK, replicas=1)
+    assert shop.deployment
+    deployed(ledger, artifacts, shop, "1.0.0", "1.1.0")
+    candidate(ledger, artifacts, "1.2.0")
+    slow = product(shop.deployment.port, canary={"seconds": 120, "min_requests": 1_000_000}, replicas=1)
+    with ThreadPoolExecutor() as pool, Customers(shop.deployment.port).asking() as customers:
+        canary = pool.submit(deploy, ledger, slow, run_of("1.2.0", 9), artifacts)
+        deadline = time.monotonic() + 30
+        while not Target(slow).baseline() or {item.version: item.weight for item in Target(slow).replicas()}["1.2.0"] != 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        began = time.monotonic()
+        assert rollback(ledger, shop, RUN, "ana", "1.0.0", "coupons fail", artifacts)["status"] == "succeeded"
+        assert time.monotonic() - began < 20
+        result = canary.result()
+    assert (result["status"], customers.failures) == ("rolled_back", [])
+    assert "a person asked for a rollback while it had 10 % of traffic" in result["failed"]
+    assert statuses(ledger) == {"1.0.0": "deployed", "1.1.0": "rolled_back", "1.2.0": "rolled_back"}
+    assert (list(status(shop)["versions"]), status(shop)["processes"]) == (["1.0.0"], 3)
 
 
 @pytest.mark.parametrize("moment", ["the old replicas are being started", "all traffic is back"])

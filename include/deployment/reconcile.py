@@ -1,0 +1,80 @@
+"""Do the product file, the ledger, HAProxy and supervisord agree? What differs is told; nothing is changed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+
+from include.deployment import haproxy
+from include.deployment.record import running_release
+from include.deployment.target import Target
+from include.product import Product
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it should be: `where` it was seen, what was `wanted` and what was `found`."""
+
+    where: str
+    what: str
+    wanted: object
+    found: object
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}: wanted {self.wanted}, found {self.found}"
+
+
+def drift(engine: Engine, product: Product) -> list[Difference]:
+    """How what runs differs from what the ledger says; while a deployment is under way, it does."""
+    release, target = running_release(engine, product.name), Target(product)
+    return _drift(release.version if release else None, target.status(), len(target.baseline()))
+
+
+def plan(engine: Engine, product: Product) -> list[Difference]:
+    """What the next deployment changes besides the version, since the product's file says something else than what runs; after
+    all that drifted, which it mends too."""
+    target = Target(product)
+    return drift(engine, product) + _plan(target)
+
+
+def _drift(version: str | None, found: dict[str, Any], baseline: int) -> list[Difference]:
+    running = found["versions"]
+    if version is None:
+        return [Difference("ledger", "running version", None, ", ".join(sorted(running)))] if running else []
+    told = [Difference(name, "running", True, False) for name in ("supervisor", "haproxy") if not found[name]]
+    if set(running) != {version}:
+        told.append(Difference("target", "versions", version, ", ".join(sorted(running)) or None))
+    if baseline:
+        told.append(Difference("target", "replicas of a baseline", 0, baseline))
+    own = running.get(version, {"share": 0.0, "replicas": []})
+    if own["share"] != 100.0:
+        told.append(Difference("haproxy", f"share of {version} in percent", 100.0, own["share"]))
+    for item in own["replicas"]:
+        if item["state"] != "RUNNING":
+            told.append(Difference("supervisor", item["name"], "RUNNING", item["state"]))
+        if not item["healthy"]:
+            told.append(Difference("haproxy", item["name"], "healthy", "not healthy"))
+    if (expected := 2 + sum(len(entry["replicas"]) for entry in running.values())) != found["processes"] and not told:
+        told.append(Difference("machine", "processes of the environment", expected, found["processes"]))
+    return told
+
+
+def _plan(target: Target) -> list[Difference]:
+    deployment, replicas = target.deployment, target.replicas()
+    if not replicas:
+        return [Difference("file", "replicas", deployment.replicas, 0)]
+    told = []
+    for version in sorted({item.version for item in replicas}):
+        if (count := len(target.of(version))) != deployment.replicas:
+            told.append(Difference("file", f"replicas of {version}", deployment.replicas, count))
+    for item in replicas:
+        wanted, started = target.wanted(item), target.started(item) or {"command": None, "env": {}}
+        if wanted["command"] != started["command"]:
+            told.append(Difference("file", f"command of {item.name}", wanted["command"], started["command"]))
+        if changed := sorted(name for name in wanted["env"].keys() | started["env"].keys()
+                             if wanted["env"].get(name) != started["env"].get(name)):  # their values may be secret
+            told.append(Difference("file", f"environment of {item.name}", f"other {', '.join(changed)}", "as it was started"))
+    running = target.haproxy.description()
+    if running is not None and running != (needed := haproxy.description(deployment)):
+        told.append(Difference("file", "port and digest of HAProxy's configuration", needed, running))
+    return told
