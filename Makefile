@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo stop test test-assistant lint bench lock schema clean
+.PHONY: setup packages demo stop test test-assistant lint bench verify-evidence lock schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -49,6 +49,9 @@ test-assistant: $(READY)  ## the optional help of a language model, in an enviro
 
 bench: setup  ## ONLY=name for one
 	$(BIN)/python -m bench $(ONLY)
+
+verify-evidence: $(READY)  ## find any change in what checks left behind; RELEASE="product|version" for one
+	$(BIN)/python -m include.compliance_checks.evidence verify $(if $(RELEASE),"$(RELEASE)")
 
 lock: $(READY)  ## pin what requirements*.txt ask for
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements.txt -o requirements.lock

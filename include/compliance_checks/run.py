@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, RowMapping, select
 from include.archive import extract, remove
 from include.artifacts import Artifacts
 from include.compliance_checks.checks import CHECKS
+from include.compliance_checks.evidence.bundle import bundle
 from include.compliance_checks.facts import Subject, facts_of
 from include.compliance_checks.policy import Judged, Rule, applying, judge
 from include.compliance_checks.signalled import signal
@@ -30,8 +31,9 @@ def check(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> R
 
     The result publishes a candidate's key where no rule of a severity that blocks is broken, else `failed` names those that
     are; for a release that runs, `violations` does. What is broken there, and a broken rule whose waiver is over, becomes a
-    signal: `signals` is the product where there is a new one. Raises InputError where the release is unknown, its archive is
-    not the one that was tested, or a policy pack or waiver is wrong.
+    signal: `signals` is the product where there is a new one. `evidence` names the folder of what an auditor gets, and the head
+    of its manifest. Raises InputError where the release is unknown, its archive is not the one that was tested, or a policy
+    pack or waiver is wrong.
     """
     if (known := result_of(engine, run)) is not None:
         return known
@@ -44,13 +46,18 @@ def check(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> R
     folder = home() / "checks" / hashlib.sha256(f"{run.run_id} {release['key']}".encode()).hexdigest()[:16]
     remove(folder)  # what a killed run left
     try:
-        facts = facts_of(Subject(product, dict(release), _tree(artifacts, release, folder), run.at, engine, artifacts))
+        subject = Subject(product, dict(release), _tree(artifacts, release, folder), run.at, engine, artifacts)
+        facts = facts_of(subject)
         judged = [Judged(rule, *judge(rule, facts, CHECKS), _waiver(product, rule, run.at.date())) for rule in rules]
     finally:
         remove(folder)
     rows = [_row(artifacts, run, release, item) for item in judged]
     with lease(engine, f"compliance:{product.name}", f"{run.run_id} {run.key}"):
-        return finish(engine, run, lambda connection: _written(connection, product, run, release["key"], judged, rows))
+        if (known := result_of(engine, run)) is not None:
+            return known  # its evidence stays as it is
+        evidence = bundle(subject, run, judged)
+        return finish(engine, run, lambda connection: _written(
+            connection, product, run, release["key"], judged, rows) | {"evidence": evidence})
 
 
 def _waiver(product: Product, rule: Rule, today: date) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ and noting sends the same message again, with the same Message-ID or Idempotency
 import hashlib
 import logging
 import smtplib
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,6 +27,7 @@ from include.ledger.tables import ticket_events
 from include.markup import plain
 from include.parts.desk import Notice
 from include.product import Product
+from include.smtp import session
 
 log = logging.getLogger(__name__)
 GIVE_UP = timedelta(days=1)
@@ -97,22 +97,11 @@ def send(told: Message, notice: Notice, connection: Connection) -> None:
 
 
 def _mail(told: Message, notice: Notice, connection: Connection) -> None:
-    """Through the server of a connection as Airflow's SMTP provider has it (extra: from_email, disable_ssl, disable_tls)."""
-    extra, host = connection.extra, connection.host or "localhost"
     mail = EmailMessage()
     mail["Subject"], mail["To"], mail["Message-ID"] = told.title, ", ".join(notice.mail_to), f"<{told.id}@closed-loop>"
-    mail["From"] = str(extra.get("from_email") or connection.login)
+    mail["From"] = str(connection.extra.get("from_email") or connection.login)
     mail.set_content("\n".join(told.lines))
-    safe = ssl.create_default_context()
-    if extra.get("disable_ssl"):
-        server = smtplib.SMTP(host, connection.port or 587, timeout=SECONDS)
-    else:
-        server = smtplib.SMTP_SSL(host, connection.port or 465, timeout=SECONDS, context=safe)
-    with server:
-        if extra.get("disable_ssl") and not extra.get("disable_tls"):
-            server.starttls(context=safe)
-        if connection.login and connection.password:
-            server.login(connection.login, connection.password)
+    with session(connection) as server:
         server.send_message(mail)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from include.connection import Connections
 from include.customer_support import store
-from include.customer_support.tickets import PERSON, BadTicketError, author_of, ticket
+from include.customer_support.tickets import PERSON, BadTicketError, Change, author_of, change, ticket
 from include.errors import InputError
 from include.ledger.runs import Run
 from include.parts.desk import TicketSource
@@ -74,10 +74,12 @@ class Intake:
 
 @dataclass
 class Heard:
-    """What is new in this run: tickets as they are now, and as they were (None for a new one), and rows set aside."""
+    """What is new in this run: tickets as they are now, and as they were (None for a new one), each change of
+    their statuses, and rows set aside."""
 
     tickets: dict[str, dict[str, Any]] = field(default_factory=dict)
     before: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    changes: dict[str, list[Change]] = field(default_factory=dict)
     quarantine: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -131,6 +133,8 @@ class Reader:
             if row == known or known["erased_at"]:  # what was erased stays so, though the source still has it
                 intake.known += 1
                 return
+        if found := change(row, known, self._run.at):
+            self.heard.changes.setdefault(row["id"], []).append(found)
         self.heard.tickets[row["id"]] = row
         self.heard.before[row["id"]] = before
         intake.new += known is None

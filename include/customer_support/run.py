@@ -159,9 +159,8 @@ class _Desk:
             before = heard.before[name]
             if before is None:
                 self._event(name, "created", "", row["created_at"], {"source": row["source"], "priority": row["priority"]})
-            if row["status"] != (before["status"] if before else "open"):
-                at = row["resolved_at"] or row["updated_at"]
-                self._event(name, "status", row["status"], at, {"from": before["status"] if before else None})
+            for change in heard.changes.get(name, []):
+                self._event(name, "status", change.new, change.at, {"from": change.old})
             if before is None or (row["team"], row["category"]) != (before["team"], before["category"]):
                 self._event(name, "routed", row["team"], self.run.at, {
                     "category": row["category"], "by": row["triage"], "confidence": row["confidence"]})

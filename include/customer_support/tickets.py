@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -24,6 +24,28 @@ _EPOCH = re.compile(r"\d{10}(\d{3})?")
 
 class BadTicketError(ValueError):
     """A row that is no ticket, and why."""
+
+
+class Change(NamedTuple):
+    """A ticket's status changed from `old` (None where it is new) to `new`."""
+
+    old: str | None
+    new: str
+    at: datetime
+
+
+def change(row: Mapping[str, Any], known: Mapping[str, Any] | None, at: datetime) -> Change | None:
+    """How the status of a ticket changed, None where it didn't; a new ticket was open before.
+
+    It did when the ticket was resolved, or changed last. Where the source says no later time than it did before, all that is
+    known is that it did until now, the run's time `at`.
+    """
+    old = known["status"] if known else None
+    if row["status"] == (old or OPEN):
+        return None
+    when = row["resolved_at"] or row["updated_at"]
+    unsaid = known is not None and row["updated_at"] == when <= known["updated_at"]
+    return Change(old, row["status"], at if unsaid else when)
 
 
 def ticket_id(product: str, source: str, external_id: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, insert, select
 
 from include.artifacts import Artifacts
+from include.compliance_checks.evidence.chain import Link, verify
 from include.compliance_checks.policy import PACKS, read_packs
 from include.compliance_checks.run import check
 from include.errors import InputError
@@ -30,7 +31,8 @@ EMAIL = {"field": "customer.email", "purpose": "order confirmation", "region": "
          "legal_basis": "contract"}
 BASELINE = ["data-purpose-and-retention", "data-region", "licences-allowed", "no-secrets", "tests-green"]
 PIPA = read_packs(PACKS)["privacy-pipa"].rules
-OPEN = {rule.id for pack in read_packs(PACKS).values() for rule in pack.rules if rule.check == "attested"}
+# what people show: they attested nothing here, and approved nothing
+OPEN = {rule.id for pack in read_packs(PACKS).values() for rule in pack.rules if rule.check in {"attested", "four_eyes"}}
 
 
 def tar(files: dict[str, bytes]) -> bytes:
@@ -72,7 +74,8 @@ def test_a_candidate_that_keeps_all_rules_is_published(ledger: Engine, artifacts
     result = check(ledger, product(), a_run(), artifacts)
     assert set(result["outcomes"]) >= {*BASELINE, *(rule.id for rule in PIPA)}
     unseen = {name: found for name, found in result["outcomes"].items() if found != "pass"}
-    assert unseen == dict.fromkeys((rule.id for rule in PIPA if rule.check == "attested"), "not_shown")
+    assert unseen == dict.fromkeys(OPEN & unseen.keys(), "not_shown")
+    assert OPEN & {rule.id for rule in PIPA} <= unseen.keys()
     assert (result["publish"], result["release"]) == (["shop|1.0.0"], "shop|1.0.0")
     assert check(ledger, product(), a_run(), artifacts) == result
     assert not list((home / "checks").iterdir())
@@ -241,7 +244,9 @@ def prepare(engine: Engine, folder: Path) -> None:
 def scenario(engine: Engine, folder: Path) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLOSED_LOOP_HOME", str(folder / "home"))
-        return check(engine, product(data_inventory=[]), a_run(), Artifacts(str(folder / "artifacts")))
+        artifacts = Artifacts(str(folder / "artifacts"))
+        result = check(engine, product(data_inventory=[]), a_run(), artifacts)
+        return result | {"wrong": verify(artifacts, Link(**result["evidence"]))}
 
 
 def lapsed(engine: Engine, folder: Path) -> Any:
@@ -252,8 +257,8 @@ def lapsed(engine: Engine, folder: Path) -> Any:
 
 
 def test_a_kill_while_a_signal_opens_changes_nothing(migrated: Path, tmp_path: Path) -> None:
-    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:lapsed", at_most=20) > 10
+    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:lapsed", at_most=8) > 4
 
 
-def test_a_kill_changes_nothing(migrated: Path, tmp_path: Path) -> None:
-    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=30) > 10
+def test_a_kill_changes_nothing_and_leaves_evidence_that_is_whole(migrated: Path, tmp_path: Path) -> None:
+    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=10) > 5

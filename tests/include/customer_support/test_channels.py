@@ -12,7 +12,7 @@ from include.connection import Connection
 from include.customer_support.run import attend
 from include.key import Key
 from include.ledger.runs import Result, Run
-from include.ledger.tables import tickets
+from include.ledger.tables import ticket_events, tickets
 from include.parts.desk import Support, TicketMail
 from include.product import read_product
 from include.voc_aggregation.sources import opened
@@ -49,6 +49,33 @@ def test_zammads_tickets_by_a_preset_alone(ledger: Engine) -> None:
         assert work(ledger, source, Connection("http", password="s"), "run2")["sources"]["zammad"]["changed"] == 1
         [row] = get(ledger, tickets)
         assert (row["status"], row["resolved_at"]) == ("resolved", at("03T13:00"))
+
+
+def test_zammads_pages_and_its_limit(ledger: Engine) -> None:
+    """As docs.zammad.org has it: a list with names for `expand`, `page` and `per_page`, oldest change first; and a proxy before
+    it that answers 429 without a word of how long."""
+    found = [ZAMMAD | {"id": number, "updated_at": f"2026-03-03T03:{number // 60:02}:{number % 60:02}.000Z", "state": "open",
+                       "close_at": None} for number in range(250)]
+
+    def answer(asked: Asked) -> Reply:
+        if asked.number == 2:
+            return Reply(b"slow down", 429, {"Content-Type": "text/plain"})
+        assert asked.headers["authorization"] == "Token token=s"
+        assert (asked.query["expand"], asked.query["sort_by"], asked.query["order_by"]) == ("true", "updated_at", "asc")
+        since = asked.query["query"].removeprefix("updated_at:[").removesuffix(" TO *]")
+        page, size = int(asked.query["page"]), int(asked.query["per_page"])
+        return Reply([one for one in found if one["updated_at"] >= since][(page - 1) * size: page * size])
+
+    with serving(answer) as server:
+        source = {"name": "zammad", "kind": "http", "preset": "zammad", "url": f"{server.url}/api/v1/tickets/search",
+                  "auth": {"connection": "desk", "by": "header", "prefix": "Token token="}, "allow_hosts": ["127.0.0.1"]}
+        assert work(ledger, source, Connection("http", password="s"))["sources"]["zammad"]["new"] == 250
+        assert [asked.query["page"] for asked in server.asked] == ["1", "2", "2", "3", "4"]
+        found[3] |= {"state": "pending reminder", "updated_at": "2026-03-03T04:00:00.000Z"}
+        counts = work(ledger, source, Connection("http", password="s"), "run2")["sources"]["zammad"]
+        assert (counts["read"], counts["changed"], counts["known"]) == (2, 1, 1)
+    [change] = get(ledger, ticket_events, kind="status")
+    assert (change["what"], change["at"]) == ("waiting", at("03T13:00"))
 
 
 def test_a_desks_own_database(ledger: Engine, tmp_path: Path) -> None:

@@ -215,6 +215,26 @@ def test_clocks_pause_while_the_customer_is_awaited(ledger: Engine, home: Path) 
     assert state(4, 101, status="open", asked=hours(-100), replied=hours(0)) == ("running", hours(-138))
 
 
+def test_each_change_of_status_is_history(ledger: Engine, home: Path) -> None:
+    """Two within one file, one that was seen between two runs, and one of which the source doesn't say when it was."""
+    shop = desk({"columns": COLUMNS | {"updated_at": "replied"}}, sla={})
+
+    def line(ago: float, status: str, **fields: Any) -> dict[str, Any]:
+        return ticket(1, "A question", 10, status=status, replied=hours(ago), **fields)
+
+    write(home / "tickets.csv", [line(9, "open"), line(8, "pending"), line(7, "open")])
+    work(ledger, shop)
+    write(home / "tickets.csv", [line(6, "pending")])
+    work(ledger, shop, 2, later=1)
+    write(home / "tickets.csv", [line(6, "open")])
+    work(ledger, shop, 3, later=2)
+    write(home / "tickets.csv", [line(-3, "solved", resolved=hours(-2.5))])
+    work(ledger, shop, 4, later=4)
+    history = sorted((row["at"], row["detail"]["from"], row["what"]) for row in get(ledger, ticket_events, kind="status"))
+    assert history == [(hours(8), "open", "waiting"), (hours(7), "waiting", "open"), (hours(6), "open", "waiting"),
+                       (hours(-2), "waiting", "open"), (hours(-2.5), "open", "resolved")]
+
+
 def test_a_promise_that_is_taken_back_signals_no_more(ledger: Engine, home: Path) -> None:
     write(home / "tickets.csv", [ticket(1, "URGENT: the site is down", 3)])
     assert len(work(ledger, desk())["signals"]["opened"]) == 1
