@@ -1,23 +1,22 @@
-"""HAProxy's access log (one JSON object a line, see `include.deployment.haproxy`), read from where the last run ended."""
+"""Access logs, read from where the last run ended: nothing twice, nothing lost, through rotation and compression."""
 
+import glob
+import gzip
 import hashlib
-import io
-import json
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json
+
+from include.errors import InputError
+from include.monitoring_rollups.formats import Parse, haproxy
 
 CHUNK = 32 * 2**20
 HEAD = 256
-SCHEMA = pa.schema([("at", pa.int64()), ("path", pa.string()), ("status", pa.int64()), ("ms", pa.int64()),
-                    ("server", pa.string()), ("ended", pa.string())])
-LATEST = 4_102_444_800_000  # 2100-01-01 in ms: what is later, or before 1970, is no time of a request
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,21 @@ class Cursor:
 
     def names(self, path: Path) -> bool:
         """Whether `path` is the file that was read, with all that was read of it."""
-        with path.open("rb") as file:
-            return path.stat().st_size >= self.offset and _head(file, self.offset) == self.head
+        with opened(path) as file:
+            if _head(file, self.offset) != self.head:
+                return False
+            file.seek(max(self.offset - 1, 0))
+            return not self.offset or len(file.read(1)) == 1
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The log at `path`, decompressed where its name ends in .gz. Raises InputError when it can't be read."""
+    try:
+        with cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb") as file:
+            yield file
+    except (gzip.BadGzipFile, EOFError, zlib.error, PermissionError, IsADirectoryError) as error:
+        raise InputError(f"{path}: can't be read: {error}") from error
 
 
 def _head(file: BinaryIO, offset: int) -> str:
@@ -49,33 +61,39 @@ def _head(file: BinaryIO, offset: int) -> str:
 class Reader:
     """What was added to the log at `path` since `cursor`; afterwards `cursor` is the new one and `malformed` counts lines.
 
-    A rotated log (`access.log.1`, renamed in the same folder) is read to its end first; one that was truncated or replaced is
-    read from its start. A last line without its end is left for the next time.
+    Rotated logs of the same folder (`access.log.1`, `access.log-20260301.gz`) are read to their end first, from the one that the
+    cursor names to the newest; a log that was truncated or replaced is read from its start. A last line without its end is left
+    for the next time.
     """
 
-    def __init__(self, path: Path, cursor: Cursor) -> None:
-        self.path, self.cursor, self.malformed = path, cursor, 0
+    def __init__(self, path: Path, cursor: Cursor, parse: Parse = haproxy) -> None:
+        self.path, self.cursor, self.parse, self.malformed = path, cursor, parse, 0
 
     def frames(self) -> Iterator[pd.DataFrame]:
         """Frames with the columns of SCHEMA, one a chunk."""
         for path in self._files():
-            with path.open("rb") as file:
+            with opened(path) as file:
                 start = self.cursor.offset if self.cursor.names(path) else 0
                 inode = path.stat().st_ino
                 for end, content in self._chunks(file, start):
-                    frame, malformed = parse(content)
+                    frame, malformed = self.parse(content)
                     self.malformed += malformed
                     self.cursor = Cursor.at(file, inode, end)
                     yield frame
 
     def _files(self) -> list[Path]:
-        if not self.path.exists():
-            return []
-        if not self.cursor.offset or self.cursor.names(self.path):
-            return [self.path]
-        older = [path for path in self.path.parent.glob(f"{self.path.name}.*")
-                 if path.stat().st_ino == self.cursor.inode and self.cursor.names(path)]
-        return [*older, self.path]
+        if self.cursor.offset and not (self.path.exists() and self.cursor.names(self.path)):
+            rotated = sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}[.-]*"), key=lambda path: path.stat().st_mtime)
+            mine = [number for number, path in enumerate(rotated) if self._is_mine(path)]
+            return [*(rotated[mine[-1]:] if mine else []), *self._live()]
+        return self._live()
+
+    def _live(self) -> list[Path]:
+        return [self.path] if self.path.exists() else []
+
+    def _is_mine(self, path: Path) -> bool:
+        """A compressed log is another file than the one that was read; it is known by what it begins with."""
+        return (path.suffix == ".gz" or path.stat().st_ino == self.cursor.inode) and self.cursor.names(path)
 
     def _chunks(self, file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
         """(offset behind it, whole lines). A line longer than a chunk is dropped and counted."""
@@ -91,34 +109,3 @@ class Reader:
             inside = not end
             start += end or len(content)
             yield start, content[first:end]
-
-
-def parse(content: bytes) -> tuple[pd.DataFrame, int]:
-    """Whole lines as a frame with the columns of SCHEMA, and how many lines were malformed."""
-    lines = content.count(b"\n")
-    try:
-        table = _table(content)
-    except pa.ArrowInvalid:
-        table = None
-    if table is None or table.num_rows != lines:  # some line is wrong: look at each
-        table = _table(b"".join(line + b"\n" for line in content.split(b"\n") if _is_entry(line)))
-    at = table["at"]
-    table = table.filter(pc.and_(pc.greater_equal(at, 0), pc.less(at, LATEST))).drop_null()
-    return table.to_pandas(), lines - table.num_rows
-
-
-def _table(content: bytes) -> pa.Table:
-    if not content:
-        return SCHEMA.empty_table()
-    options = pyarrow.json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
-    return pyarrow.json.read_json(io.BytesIO(content), pyarrow.json.ReadOptions(block_size=4 * 2**20), options)
-
-
-def _is_entry(line: bytes) -> bool:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    kinds = {name: int if kind == pa.int64() else str for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True)}
-    return isinstance(entry, dict) and all(
-        type(entry.get(name)) is kind and (kind is str or abs(entry[name]) < 2**63) for name, kind in kinds.items())

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
 
 from include.markup import plain
+from include.monitoring_rollups.formats import UNKNOWN
 from include.monitoring_rollups.histogram import Histogram, buckets, merge
 
 MAX_ROUTES = 200
@@ -43,7 +45,7 @@ def version_of(server: str) -> str:
 
 
 def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns minute (since 1970), version, route, bucket -> requests, errors; `frame` as `access_log.parse` gives it.
+    """Columns minute (since 1970), version, route, bucket -> requests, errors; `frame` as `formats` gives it.
 
     An error is an answer of 500 and above, or one that the server side broke off (HAProxy's termination state S or s).
     """
@@ -52,7 +54,7 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
         "minute": frame["at"] // 60_000,
         "version": _mapped(frame["server"], version_of),
         "route": _mapped(frame["path"], route_of),
-        "bucket": buckets(frame["ms"].to_numpy()),
+        "bucket": np.where(frame["ms"] == UNKNOWN, UNKNOWN, buckets(frame["ms"].to_numpy())),
         "requests": 1,
         "errors": failed.astype("int64"),
     }
@@ -85,7 +87,9 @@ def rollups(frames: Iterable[pd.DataFrame]) -> dict[Group, Rollup]:
     whole = _summed(limited(pd.concat(parts, ignore_index=True))).astype({"version": object, "route": object})
     durations: dict[tuple[int, str, str], Histogram] = {}
     for minute, version, route, bucket, requests in whole[[*KEYS, "bucket", "requests"]].itertuples(index=False):
-        durations.setdefault((minute, version, route), {})[bucket] = requests
+        found = durations.setdefault((minute, version, route), {})
+        if bucket != UNKNOWN:
+            found[bucket] = requests
     sums = whole.groupby(KEYS, as_index=False)[["requests", "errors"]].sum()
     return {(datetime.fromtimestamp(minute * 60, UTC), version, route):
             Rollup(requests, errors, durations[minute, version, route])

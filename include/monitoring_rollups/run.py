@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,26 +19,27 @@ from include.ledger.trail import event, record
 from include.markup import plain
 from include.monitoring_rollups.access_log import Cursor, Reader
 from include.monitoring_rollups.delivery import ledger as delivery
+from include.monitoring_rollups.formats import Parse, haproxy, parser
 from include.monitoring_rollups.histogram import above, quantile
 from include.monitoring_rollups.openslo import Measured, load, measured
 from include.monitoring_rollups.rollup import Group, Rollup, aggregate, rollups
 from include.monitoring_rollups.slo import ALERTS, MIN_REQUESTS, PAGES, Burn, budget, is_over, sliced, windows, worst_burn
 from include.monitoring_rollups.watch import watch
-from include.product import Product, slo_file
+from include.product import Product, beside, slo_file
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What was read of the log in this run."""
+    """What was read of the logs in this run, and how far each was read, by its cursor's name."""
 
     groups: dict[Group, Rollup]
     lines: int
     malformed: int
-    cursor: Cursor
+    cursors: dict[str, Cursor]
 
 
 def roll_up(engine: Engine, product: Product, run: Run) -> Result:
-    """Roll up what was added to the product's access log, keep its SLO, and take its delivery metrics.
+    """Roll up what was added to the product's access logs, keep its SLO, and take its delivery metrics.
 
     Rollups and cursor are written in one transaction, so nothing is counted twice or lost. The result's `publish` is the
     product where its error budget has begun to burn: a signal that is open already wakes nobody. Raises InputError when the
@@ -49,28 +51,37 @@ def roll_up(engine: Engine, product: Product, run: Run) -> Result:
     path = slo_file(product)
     objective = measured(load(path), path) if path else None
     with lease(engine, f"monitoring:{product.name}", f"{run.run_id} {run.key}"):
-        intake = _read(engine, product.name)
+        intake = _read(engine, product)
         return finish(engine, run, lambda connection: _write(connection, product, run, intake, objective))
 
 
-def _read(engine: Engine, product: str) -> Intake:
-    with engine.connect() as connection:
-        value = connection.scalar(select(cursors.c.value).where(cursors.c.name == _cursor_name(product)))
-    reader = Reader(environment.access_log(product), Cursor(**value) if value else Cursor())
+def _read(engine: Engine, product: Product) -> Intake:
+    readers = _readers(engine, product)
     lines, parts = 0, []
-    for frame in reader.frames():
-        lines += len(frame)
-        parts.append(aggregate(frame))
-    return Intake(rollups(parts), lines, reader.malformed, reader.cursor)
+    for reader in readers.values():
+        for frame in reader.frames():
+            lines += len(frame)
+            parts.append(aggregate(frame))
+    return Intake(rollups(parts), lines, sum(reader.malformed for reader in readers.values()),
+                  {name: reader.cursor for name, reader in readers.items()})
 
 
-def _cursor_name(product: str) -> str:
-    return f"access_log:{product}"
+def _readers(engine: Engine, product: Product) -> dict[str, Reader]:
+    """A reader of each log, by the name of its cursor: the proxy's own, and those that the product names."""
+    logs: list[tuple[str, Path, Parse]] = [(f"access_log:{product.name}", environment.access_log(product.name), haproxy)]
+    for log in product.monitoring.logs:
+        path = beside(product, log.path)
+        digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        logs.append((f"access_log:{product.name}:{digest}", path, parser(log)))
+    with engine.connect() as connection:
+        known = {row.name: row.value for row in connection.execute(
+            select(cursors).where(cursors.c.name.in_([name for name, _, _ in logs])))}
+    return {name: Reader(path, Cursor(**known[name]) if name in known else Cursor(), parse) for name, path, parse in logs}
 
 
 def _write(connection: Connection, product: Product, run: Run, intake: Intake, objective: Measured | None) -> Result:
     _add(connection, product.name, intake.groups)
-    upsert(connection, cursors, [{"name": _cursor_name(product.name), "value": intake.cursor.plain()}])
+    upsert(connection, cursors, [{"name": name, "value": cursor.plain()} for name, cursor in intake.cursors.items()])
     result: Result = {"publish": [], "requests": intake.lines, "malformed": intake.malformed, "rollups": len(intake.groups)}
     result |= _keep_slo(connection, product, run, objective) if objective else {}
     result["anomalies"] = watch(connection, product, run)

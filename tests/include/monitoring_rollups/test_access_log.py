@@ -1,14 +1,18 @@
 """Every line is read once, whatever happens to the file."""
 
+import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from include.errors import InputError
 from include.monitoring_rollups import access_log
-from include.monitoring_rollups.access_log import Cursor, Reader, parse
+from include.monitoring_rollups.access_log import Cursor, Reader
+from include.monitoring_rollups.formats import haproxy as parse
 from tests.include.monitoring_rollups.log import line
 
 
@@ -89,3 +93,31 @@ def test_any_growth_gives_each_line_once(tmp_path: Path, monkeypatch: pytest.Mon
         assert malformed == 0
         paths += found
     assert paths == [f"/{n}" for n in range(20)]
+
+
+def test_several_rotations_between_two_runs(tmp_path: Path) -> None:
+    """What was rotated, compressed and named by date is read to its end, in order; what was there before isn't read again."""
+    log = tmp_path / "access.log"
+    (tmp_path / "access.log.9.gz").write_bytes(gzip.compress(line(path="/ancient")))
+    os.utime(tmp_path / "access.log.9.gz", (1, 1))
+    log.write_bytes(line(path="/a"))
+    paths, _, cursor = read(log, Cursor())
+    assert paths == ["/a"]
+    (tmp_path / "access.log-20260301.gz").write_bytes(gzip.compress(line(path="/a") + line(path="/b")))
+    os.utime(tmp_path / "access.log-20260301.gz", (10, 10))
+    (tmp_path / "access.log.1").write_bytes(line(path="/c"))
+    os.utime(tmp_path / "access.log.1", (20, 20))
+    log.write_bytes(line(path="/d"))
+    paths, malformed, cursor = read(log, cursor)
+    assert (paths, malformed) == (["/b", "/c", "/d"], 0)
+    assert read(log, cursor)[0] == []
+
+
+def test_a_compressed_log_that_is_none(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_bytes(line(path="/a"))
+    _, _, cursor = read(log, Cursor())
+    (tmp_path / "access.log.1.gz").write_bytes(b"no gzip")
+    log.write_bytes(b"")
+    with pytest.raises(InputError, match=r"access\.log\.1\.gz"):
+        read(log, cursor)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.monitoring_rollups.access_log import parse
+from include.monitoring_rollups.formats import haproxy as parse
 from include.monitoring_rollups.histogram import quantile
 from include.monitoring_rollups.rollup import MAX_ROUTES, OTHER, Rollup, aggregate, rollups, route_of, version_of
 from tests.conftest import NOW
