@@ -64,7 +64,11 @@ class Site(Protocol):
 
 
 class UnavailableError(InputError):
-    """The site can't be reached, is busy or fails: it may answer later. Whether a POST was carried out nobody knows."""
+    """The site can't be reached, is busy or fails: it may answer later."""
+
+
+class UnsureError(UnavailableError):
+    """The site's answer was lost, or says nothing: whether a POST was carried out nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class Client:
             if attempt == TRIES:
                 raise UnavailableError(f"{shown(url)}: {reason}, {TRIES} times")
             if method not in _SAFE_AGAIN and not refused:
-                raise UnavailableError(f"{shown(url)}: {reason}; whether {method} was done is not known")
+                raise UnsureError(f"{shown(url)}: {reason}; whether {method} was done is not known")
             self._wait(url, reason, back_off(attempt) if asked is None else asked)
         raise AssertionError
 

@@ -4,11 +4,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 
+from include.connection import Connections
 from include.ledger import trail
 from include.ledger.engine import upsert
 from include.ledger.runs import Result, Run, finish, result_of
 from include.ledger.tables import outcomes, stories, theme_events, themes
+from include.outcome_review import telling
 from include.outcome_review.looking import Outcome, look_at
+from include.outcome_review.notices import hear_answers, note
 from include.product import Product
 
 
@@ -16,8 +19,8 @@ def review(engine: Engine, product: Product, run: Run) -> Result:
     """Measure every shipped story of the product whose window is open, and resolve or reopen its themes.
 
     A story is resolved when all of its themes are. Returns `measured` (a count), `verdicts` ("story theme release" to verdict),
-    `resolved` and `reopened` (story ids), and `publish`, which is always empty: a theme that is reopened is answered when its
-    story is next looked at.
+    `resolved` and `reopened` (story ids), `to_tell` (how many customers are to be told now), `answers` (how many of these came
+    back), and `publish`, which is always empty: a theme that is reopened is answered when its story is next looked at.
     """
     # All in the writing transaction: two reviews of one product at a time must not both resolve a theme.
     return result_of(engine, run) or finish(engine, run, lambda connection: _reviewed(connection, product, run))
@@ -33,8 +36,15 @@ def _reviewed(connection: Connection, product: Product, run: Run) -> Result:
     closed, reopened = _change_stories(connection, run, found)
     news = [item for item in measured if item.key not in told or told[item.key].verdict != item.verdict]
     trail.record(connection, run, [*(_measured(run, item) for item in news), *(_closed(run, story) for story in closed)])
+    answers = hear_answers(connection, product.name, run)
     return {"measured": len(measured), "resolved": closed, "reopened": reopened, "publish": [],
-            "verdicts": {" ".join(item.key): item.verdict for item in measured}}
+            "verdicts": {" ".join(item.key): item.verdict for item in measured},
+            "to_tell": note(connection, product, run, found), "answers": answers}
+
+
+def tell(engine: Engine, product: Product, run: Run, connections: Connections) -> dict[str, int]:
+    """Tell the customers who asked, after a review; returns how many notices came to which status. See `telling`."""
+    return telling.tell(engine, product, run, connections)
 
 
 def _row(product: Product, run: Run, item: Outcome) -> dict[str, Any]:

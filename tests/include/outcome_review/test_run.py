@@ -73,7 +73,7 @@ def status(engine: Engine) -> tuple[str, str]:
 def test_relief_resolves_the_theme_and_its_story(ledger: Engine) -> None:
     stage(ledger)
     result = review(ledger, SHOP, RUN)
-    assert result == {"measured": 1, "resolved": ["S-1"], "reopened": [], "publish": [],
+    assert result == {"measured": 1, "resolved": ["S-1"], "reopened": [], "publish": [], "to_tell": 0, "answers": 0,
                       "verdicts": {"S-1 t shop|1.1.0": "relieved"}}
     row = outcome(ledger)
     assert (row["before_voices"], row["before_exposure"], row["after_voices"], row["after_exposure"]) == (60, 2400, 0, 2380)
