@@ -1,5 +1,9 @@
 """Every strategy under constant load: no request fails on the way there, nor on the way back."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from sqlalchemy import Engine
 
@@ -9,6 +13,7 @@ from include.deployment.status import status
 from include.deployment.target import Target
 from include.ledger.tables import deployments
 from tests.include.deployment.shop import Customers, candidate, product, run_of
+from tests.include.deployment.test_faults import DEPLOY, ROOT, settled, until
 from tests.rows import get
 
 
@@ -43,3 +48,21 @@ def test_the_way_back(ledger: Engine, artifacts: Artifacts, strategy: str, fault
     assert {name: (entry["share"], len(entry["replicas"])) for name, entry in found["versions"].items()} == {"1.0.0": (100.0, 2)}
     assert found["processes"] == 4
     assert not Target(shop).baseline()
+
+
+def test_a_rolling_update_killed_half_way_is_taken_up(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = product(strategy="rolling")
+    assert shop.deployment
+    for version in ("1.0.0", "1.1.0"):
+        candidate(ledger, artifacts, version)
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    command = [sys.executable, "-c", DEPLOY, shop.model_dump_json(), str(ledger.url), artifacts.root, "1.1.0"]
+    with Customers(shop.deployment.port).asking() as customers:
+        with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}) as task:
+            try:
+                until(lambda: sorted(item.version for item in Target(shop).replicas()) == ["1.0.0", "1.1.0"], 60)
+            finally:
+                task.kill()
+        result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
+    assert (result["status"], customers.failures) == ("succeeded", [])
+    settled(ledger, shop, "1.1.0")
