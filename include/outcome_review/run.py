@@ -9,6 +9,7 @@ from include.ledger import trail
 from include.ledger.engine import upsert
 from include.ledger.runs import Result, Run, finish, result_of
 from include.ledger.tables import outcomes, stories, theme_events, themes
+from include.loop_metrics import loop_metrics
 from include.outcome_review import telling
 from include.outcome_review.looking import Outcome, look_at
 from include.outcome_review.notices import hear_answers, note
@@ -20,7 +21,8 @@ def review(engine: Engine, product: Product, run: Run) -> Result:
 
     A story is resolved when all of its themes are. Returns `measured` (a count), `verdicts` ("story theme release" to verdict),
     `resolved` and `reopened` (story ids), `to_tell` (how many customers are to be told now), `answers` (how many of these came
-    back), and `publish`, which is always empty: a theme that is reopened is answered when its story is next looked at.
+    back), `loop` (see `loop_metrics`), and `publish`, which is always empty: a theme that is reopened is answered when its story
+    is next looked at.
     """
     # All in the writing transaction: two reviews of one product at a time must not both resolve a theme.
     return result_of(engine, run) or finish(engine, run, lambda connection: _reviewed(connection, product, run))
@@ -39,7 +41,8 @@ def _reviewed(connection: Connection, product: Product, run: Run) -> Result:
     answers = hear_answers(connection, product.name, run)
     return {"measured": len(measured), "resolved": closed, "reopened": reopened, "publish": [],
             "verdicts": {" ".join(item.key): item.verdict for item in measured},
-            "to_tell": note(connection, product, run, found), "answers": answers}
+            "to_tell": note(connection, product, run, found), "answers": answers,
+            "loop": loop_metrics(connection, product.name, run.at).json()}
 
 
 def tell(engine: Engine, product: Product, run: Run, connections: Connections) -> dict[str, int]:

@@ -73,6 +73,8 @@ def status(engine: Engine) -> tuple[str, str]:
 def test_relief_resolves_the_theme_and_its_story(ledger: Engine) -> None:
     stage(ledger)
     result = review(ledger, SHOP, RUN)
+    loop = result.pop("loop")
+    assert (loop["heard"], loop["answered"], loop["relieved"], loop["relieved_voices"]) == (60, 60, 1, 60)
     assert result == {"measured": 1, "resolved": ["S-1"], "reopened": [], "publish": [], "to_tell": 0, "answers": 0,
                       "verdicts": {"S-1 t shop|1.1.0": "relieved"}}
     row = outcome(ledger)
