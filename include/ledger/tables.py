@@ -244,7 +244,7 @@ slo_status = Table("slo_status", metadata, _key("product"), _key("slo"), _key("r
                    _number("sli"), _number("budget_left"), _number("burn_rate"), _count("requests"), _at("at"))
 signals = Table("signals", metadata, _key("fingerprint"), _word("product"), _word("kind"), _word("severity"), _text("title"),
                 _json("detail"), _word("status"), _word("release", True), _at("first_at"), _at("last_at"),
-                Index(None, "product", "status"))
+                _word("acknowledged_by", True), _at("acknowledged_at", True), Index(None, "product", "status"))
 # DORA's metrics as they stood at a run, with what they count (`definition`) and what they rest on. `band` is the level of the report
 # that `band_of` names; `evidence` lists deployments, and incidents with the deployment that explains them and how surely.
 delivery_metrics = Table("delivery_metrics", metadata, _key("product"), _key("metric"), _key("run_id"), _word("team"),

@@ -154,7 +154,7 @@ def _signal(connection: Connection, product: Product, run: Run, objective: Measu
     """Open, keep or resolve the one signal of this SLO; returns opened, open, resolved or None."""
     fingerprint = hashlib.sha256(f"{product.name} slo {objective.name} burn".encode()).hexdigest()[:16]
     known = connection.execute(select(signals).where(signals.c.fingerprint == fingerprint)).first()
-    is_open = known is not None and known.status != "resolved"
+    is_open = known is not None and known.status == "open"
     alerts = ALERTS if product.monitoring.alert_on == "ticket" else PAGES
     enough = 1 if objective.slice_minutes else MIN_REQUESTS
     from_then = run.at if is_open else since  # one that is open is over as soon as nothing burns now
@@ -176,15 +176,20 @@ def _open(connection: Connection, product: Product, run: Run, objective: Measure
     title = known.title if known else (
         f"{product.title}: {_what(burn, objective)}{where}; "
         f"the error budget of {objective.name} burns {burn.rate:.1f} times too fast")
-    release = connection.scalar(select(releases.c.key).where(
+    running = connection.scalar(select(releases.c.key).where(
         releases.c.product == product.name, releases.c.status == "deployed"))
+    cause = delivery.explained(connection, product, fingerprint, burn.at, routes)
+    points_to = {"deployment": cause[1].deployment, "confidence": cause[1].confidence, "why": list(cause[1].why)} if cause else {}
+    release = f"{product.name}|{cause[0].version}" if cause and cause[1].counts else running
     detail = {"slo": objective.name, "target": objective.target, "burn_rate": burn.rate, "requests": burn.requests,
-              "errors": burn.errors, "alert": asdict(burn.alert), "worst_at": burn.at.isoformat(), "routes": routes}
+              "errors": burn.errors, "alert": asdict(burn.alert), "worst_at": burn.at.isoformat(), "routes": routes} | points_to
     upsert(connection, signals, [{
         "fingerprint": fingerprint, "product": product.name, "kind": "slo", "title": title,
         "severity": "high" if burn.alert.severity == "page" else "medium",
-        "detail": detail, "status": known.status if known else "open", "release": release,
-        "first_at": known.first_at if known else run.at, "last_at": run.at}])
+        "detail": detail, "status": "open", "release": release,
+        "first_at": known.first_at if known else run.at, "last_at": run.at,
+        "acknowledged_by": known.acknowledged_by if known else None,
+        "acknowledged_at": known.acknowledged_at if known else None}])
     if known is None:
         record(connection, run, [event(run, "incident.detected", fingerprint, _incident(product, title))])
 

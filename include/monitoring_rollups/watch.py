@@ -56,7 +56,9 @@ def _kept(connection: Connection, product: Product, run: Run, name: str, values:
         row = {"fingerprint": fingerprint, "product": product.name, "kind": "anomaly", "severity": "low",
                "title": known.title if known and is_open else title, "status": "open", "release": None,
                "detail": {"series": name, "at": at.isoformat(), "value": float(values[at]), "median": float(values.median())},
-               "first_at": known.first_at if known and is_open else run.at, "last_at": run.at}
+               "first_at": known.first_at if known and is_open else run.at, "last_at": run.at,
+               "acknowledged_by": known.acknowledged_by if known and is_open else None,
+               "acknowledged_at": known.acknowledged_at if known and is_open else None}
         upsert(connection, signals, [row])
         if not is_open:
             _tell(connection, product, run, "incident.detected", fingerprint, title)

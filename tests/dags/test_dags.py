@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).resolve().parents[2]
-STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes", "block_story", "edit_story", "rollback"}
+STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes", "block_story", "edit_story",
+            "rollback", "acknowledge_signal"}
 
 # The cycle as the plan has it: dag -> (wakes on any of, or all of; publishes).
 CYCLE: dict[str, tuple[set[str], set[str]]] = {
@@ -34,6 +35,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "compliance_checks": ({"release/candidate", "cycle/started"}, {"release/compliant", "operations/signals"}),
     "user_testing": ({"release/candidate"}, {"release/accepted"}),
     "deployment": ({"release/candidate", "release/compliant", "release/accepted"}, {"release/deployed", "operations/signals"}),
+    "acknowledge_signal": (set(), set()),
     "monitoring_rollups": ({"release/deployed", "cycle/started"}, {"operations/signals"}),
     "outcome_review": ({"voice/themes", "cycle/started"}, set()),
 }

@@ -1,8 +1,8 @@
 """The delivery metrics of a product, from the ledger's deployments, commits and signals, and kept there for each run."""
 
 import re
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import semver
@@ -79,18 +79,27 @@ def _attributed(connection: Connection, product: Product, known: list[Deployment
     """Each incident of operation with the deployment that explains it best. What a canary found is in the deployment's status."""
     rows = connection.execute(select(signals).where(
         signals.c.product == product.name, signals.c.kind != "deployment").order_by(signals.c.first_at, signals.c.fingerprint))
-    incidents = [_incident(connection, row) for row in rows.all()]
+    incidents = [_incident(connection, product.name, row.fingerprint, row.first_at, row.detail.get("routes", []),
+                           row.last_at if row.status == "resolved" else None) for row in rows.all()]
     return [(incident, found) for incident in incidents if (found := attribute(incident, known, scopes))]
 
 
-def _incident(connection: Connection, row: Row[Any]) -> Incident:
-    routes = row.detail.get("routes", [])
+def explained(connection: Connection, product: Product, fingerprint: str, at: datetime,
+              routes: Sequence[dict[str, Any]]) -> tuple[Deployment, Attribution] | None:
+    """The deployment that explains best what fails at `routes` (each with route and version), or None when there was none."""
+    known, scopes = _deployments(connection, product)
+    found = attribute(_incident(connection, product.name, fingerprint, at, routes), known, scopes)
+    return (next(item for item in known if item.id == found.deployment), found) if found else None
+
+
+def _incident(connection: Connection, product: str, fingerprint: str, at: datetime, routes: Sequence[dict[str, Any]],
+              over_at: datetime | None = None) -> Incident:
     version = routes[0]["version"] if routes else None
     table = rollups.c
     rates = {item.version: item.errors / item.requests for item in connection.execute(
         select(table.version, func.sum(table.errors).label("errors"), func.sum(table.requests).label("requests"))
-        .where(table.product == row.product, table.minute > row.first_at - BEFORE, table.minute <= row.first_at)
+        .where(table.product == product, table.minute > at - BEFORE, table.minute <= at)
         .group_by(table.version)) if item.requests}
     alone = not any(rate < rates.get(version, 0) / 2 for other, rate in rates.items() if other != version)
     parts = frozenset(word for route in routes for word in _WORD.findall(route["route"].lower()))
-    return Incident(row.fingerprint, row.first_at, row.last_at if row.status == "resolved" else None, version, alone, parts)
+    return Incident(fingerprint, at, over_at, version, alone, parts)

@@ -22,6 +22,7 @@ from tests.crash import ledger_after_kills
 from tests.include.monitoring_rollups.log import line
 from tests.include.monitoring_rollups.test_openslo import SHOP, changed
 
+DAY = timedelta(days=1)
 PRODUCT = rows.product(slo=str(SHOP))
 
 

@@ -224,6 +224,10 @@ def upgrade() -> None:
     with op.batch_alter_table('scopes', schema=None) as batch_op:
         batch_op.add_column(sa.Column('settings', sa.JSON(none_as_null=True), nullable=True))
 
+    with op.batch_alter_table('signals', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('acknowledged_by', sa.String(length=255), nullable=True))
+        batch_op.add_column(sa.Column('acknowledged_at', sa.DateTime(timezone=True), nullable=True))
+
     with op.batch_alter_table('stories', schema=None) as batch_op:
         batch_op.add_column(sa.Column('relief', sa.JSON(none_as_null=True), nullable=True))
         batch_op.add_column(sa.Column('quality', sa.JSON(none_as_null=True), nullable=True))
@@ -276,6 +280,10 @@ def downgrade() -> None:
         batch_op.drop_column('due_at')
         batch_op.drop_column('quality')
         batch_op.drop_column('relief')
+
+    with op.batch_alter_table('signals', schema=None) as batch_op:
+        batch_op.drop_column('acknowledged_at')
+        batch_op.drop_column('acknowledged_by')
 
     with op.batch_alter_table('scopes', schema=None) as batch_op:
         batch_op.drop_column('settings')
