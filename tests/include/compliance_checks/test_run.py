@@ -24,6 +24,7 @@ from include.ledger.tables import checks, events, releases, signals
 from include.product import Product
 from tests.conftest import NOW, SHARED
 from tests.crash import ledger_after_kills
+from tests.include.compliance_checks.test_policy import MINE
 
 SHOP = Path(__file__).parents[3] / "local" / "sample" / "shop"
 GREEN = {"passed": 9, "failed": 0, "errors": 0, "skipped": 0, "failures": []}
@@ -252,8 +253,11 @@ def scenario(engine: Engine, folder: Path) -> Any:
 def lapsed(engine: Engine, folder: Path) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLOSED_LOOP_HOME", str(folder / "home"))
-        settings = waived("2026-02-01").compliance.model_dump(mode="json") | {"data_inventory": []}
-        return check(engine, product(**settings), a_run(), Artifacts(str(folder / "artifacts")))
+        (folder / "packs").mkdir(exist_ok=True)
+        (folder / "packs" / "mine.yaml").write_text(MINE.replace("passed: 2", "passed: 12").replace("> 1", "> 10"))
+        waiver = {"rule": "mine-a", "owner": "kim", "reason": "r", "until": "2026-02-01"}
+        shop = product(packs=[], own_packs=str(folder / "packs"), data_inventory=[], waivers=[waiver])
+        return check(engine, shop, a_run(), Artifacts(str(folder / "artifacts")))
 
 
 def test_a_kill_while_a_signal_opens_changes_nothing(migrated: Path, tmp_path: Path) -> None:
