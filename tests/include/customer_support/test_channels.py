@@ -54,8 +54,9 @@ def test_zammads_tickets_by_a_preset_alone(ledger: Engine) -> None:
 def test_zammads_pages_and_its_limit(ledger: Engine) -> None:
     """As docs.zammad.org has it: a list with names for `expand`, `page` and `per_page`, oldest change first; and a proxy before
     it that answers 429 without a word of how long."""
-    found = [ZAMMAD | {"id": number, "updated_at": f"2026-03-03T03:{number // 60:02}:{number % 60:02}.000Z", "state": "open",
-                       "close_at": None} for number in range(250)]
+    found: list[dict[str, Any]] = [
+        ZAMMAD | {"id": number, "updated_at": f"2026-03-03T03:{number // 60:02}:{number % 60:02}.000Z", "state": "open",
+                  "close_at": None} for number in range(250)]
 
     def answer(asked: Asked) -> Reply:
         if asked.number == 2:
