@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "nights", "duplicates", "understanding", "support",
-         "judge", "planning", "nab", "dependencies")
+         "judge", "deploy", "planning", "nab", "dependencies")
 RESULTS = Path(".bench/results.json")
 
 
