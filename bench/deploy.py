@@ -1,4 +1,4 @@
-"""What customers notice of deployments: failed requests of each strategy and a rollback under load, and how long a fault lasts."""
+"""What customers notice of deployments: failed requests of each strategy and a rollback, and how long a fault lasts."""
 
 import json
 import os
