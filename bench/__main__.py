@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "nights", "duplicates", "understanding", "support",
-         "judge", "deploy", "planning", "nab", "dependencies")
+         "judge", "deploy", "build", "planning", "nab", "dependencies", "compliance")
 RESULTS = Path(".bench/results.json")
 
 
