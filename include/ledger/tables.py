@@ -240,6 +240,10 @@ deployment_verdicts = Table("deployment_verdicts", metadata, _key("deployment_id
 rollups = Table("rollups", metadata, _key("product"), Column("minute", UtcDateTime, primary_key=True), _key("version"),
                 _key("route"), _count("requests"), _count("errors"), _number("p50"), _number("p95"), _number("p99"),
                 _json("durations"))
+# The same by hour and by day (`span`): `minute` is when it began, in UTC.
+coarse_rollups = Table("coarse_rollups", metadata, _key("product"), _key("span"), Column("minute", UtcDateTime, primary_key=True),
+                       _key("version"), _key("route"), _count("requests"), _count("errors"), _number("p50"), _number("p95"),
+                       _number("p99"), _json("durations"))
 slo_status = Table("slo_status", metadata, _key("product"), _key("slo"), _key("run_id"), _number("target", False),
                    _number("sli"), _number("budget_left"), _number("burn_rate"), _count("requests"), _at("at"))
 signals = Table("signals", metadata, _key("fingerprint"), _word("product"), _word("kind"), _word("severity"), _text("title"),

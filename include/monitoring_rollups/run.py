@@ -17,10 +17,11 @@ from include.ledger.tables import cursors, releases, signals, slo_status
 from include.ledger.tables import rollups as rollups_table
 from include.ledger.trail import event, record
 from include.markup import plain
+from include.monitoring_rollups import store
 from include.monitoring_rollups.access_log import Cursor, Reader
 from include.monitoring_rollups.delivery import ledger as delivery
 from include.monitoring_rollups.formats import Parse, haproxy, parser
-from include.monitoring_rollups.histogram import above, quantile
+from include.monitoring_rollups.histogram import above
 from include.monitoring_rollups.openslo import Measured, load, measured
 from include.monitoring_rollups.rollup import Group, Rollup, aggregate, rollups
 from include.monitoring_rollups.slo import ALERTS, MIN_REQUESTS, PAGES, Burn, budget, is_over, sliced, windows, worst_burn
@@ -80,7 +81,8 @@ def _readers(engine: Engine, product: Product) -> dict[str, Reader]:
 
 
 def _write(connection: Connection, product: Product, run: Run, intake: Intake, objective: Measured | None) -> Result:
-    _add(connection, product.name, intake.groups)
+    store.add(connection, product.name, intake.groups)
+    store.forget(connection, product, run.at)
     upsert(connection, cursors, [{"name": name, "value": cursor.plain()} for name, cursor in intake.cursors.items()])
     result: Result = {"publish": [], "requests": intake.lines, "malformed": intake.malformed, "rollups": len(intake.groups)}
     result |= _keep_slo(connection, product, run, objective) if objective else {}
@@ -88,29 +90,6 @@ def _write(connection: Connection, product: Product, run: Run, intake: Intake, o
     if "opened" in result["anomalies"].values():
         result["publish"] = [product.name]
     return result | {"delivery": {metric.name: metric.value for metric in delivery.keep(connection, product, run)}}
-
-
-def _add(connection: Connection, product: str, groups: dict[Group, Rollup]) -> None:
-    """Add `groups` to the rollups that are there."""
-    if not groups:
-        return
-    minutes = [minute for minute, _, _ in groups]
-    there = connection.execute(select(rollups_table).where(
-        rollups_table.c.product == product, rollups_table.c.minute.between(min(minutes), max(minutes))))
-    for row in there:
-        group = (row.minute, row.version, row.route)
-        if group in groups:
-            durations = {int(bucket): count for bucket, count in row.durations.items()}
-            groups[group] += Rollup(row.requests, row.errors, durations)
-    upsert(connection, rollups_table, [_row(product, group, rollup) for group, rollup in sorted(groups.items())])
-
-
-def _row(product: str, group: Group, rollup: Rollup) -> dict[str, Any]:
-    minute, version, route = group
-    durations = {str(bucket): count for bucket, count in sorted(rollup.durations.items())}
-    quantiles = {name: quantile(rollup.durations, q) for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
-    return {"product": product, "minute": minute, "version": version, "route": route, "requests": rollup.requests,
-            "errors": rollup.errors, "durations": durations} | quantiles
 
 
 def _keep_slo(connection: Connection, product: Product, run: Run, objective: Measured) -> Result:

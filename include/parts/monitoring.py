@@ -31,6 +31,8 @@ class Monitoring(Part):
     """How the product in operation is watched."""
 
     logs: list[Log] = []
+    keep_minutes_days: int | None = Field(None, ge=90, description="Days after which traffic by the minute is forgotten; by the "
+                                                                   "hour and the day it stays.")
     delivery_days: int = Field(90, ge=1, le=730, description="How far back the delivery metrics (DORA's) look.")
     anomalies: list[Literal["requests", "errors"]] = Field([], description="Series that open a signal where they become unusual: "
                                                             "requests in ten minutes, the share of errors.")

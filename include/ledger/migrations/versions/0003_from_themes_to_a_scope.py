@@ -20,6 +20,20 @@ def upgrade() -> None:
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('product', 'rule', 'run_id', name=op.f('pk_attestations'))
     )
+    op.create_table('coarse_rollups',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('span', sa.String(length=255), nullable=False),
+    sa.Column('minute', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('version', sa.String(length=255), nullable=False),
+    sa.Column('route', sa.String(length=255), nullable=False),
+    sa.Column('requests', sa.BigInteger(), nullable=False),
+    sa.Column('errors', sa.BigInteger(), nullable=False),
+    sa.Column('p50', sa.Float(), nullable=True),
+    sa.Column('p95', sa.Float(), nullable=True),
+    sa.Column('p99', sa.Float(), nullable=True),
+    sa.Column('durations', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'span', 'minute', 'version', 'route', name=op.f('pk_coarse_rollups'))
+    )
     op.create_table('components',
     sa.Column('product', sa.String(length=255), nullable=False),
     sa.Column('file', sa.String(length=255), nullable=False),
@@ -341,4 +355,5 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_components_package'))
 
     op.drop_table('components')
+    op.drop_table('coarse_rollups')
     op.drop_table('attestations')
