@@ -31,7 +31,7 @@ def engine() -> Iterator[docker.APIClient]:
 @functools.cache
 def _trouble() -> str:
     try:
-        done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=20)
+        done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=100)
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
         return str(error)
     return done.stderr.decode() if done.returncode else ""

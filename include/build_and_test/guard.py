@@ -1,14 +1,14 @@
 """The process between us and a product's command: runs it within limits, and ends all that it started, daemons too.
 
 Run as a script of its own, `python -I guard.py '<json>'`; it imports nothing of ours. The JSON has `command` (for /bin/sh),
-`cpus` (how many it may use), `address_bytes` (of each process), `folder` (what it may fill), `spare_bytes` (what must stay free
-on the folder's disk), `parent` (the process that must live on), `report` (a file descriptor for the answer:
-`{"code": int | null, "why": str}`), and the limits `seconds`, `processes` (at once), `memory_bytes` (of all processes) and
-`disk_bytes` (of the folder): each a number and the words to say where it is broken.
+`cpus` (how many it may use), `network` (whether it has more than a loopback of its own), `address_bytes` (of each process),
+`folder` (what it may fill), `spare_bytes` (what must stay free on the folder's disk), `parent` (the process that must live on),
+`report` (a file descriptor for the answer: `{"code": int | null, "why": str}`), and the limits `seconds`, `processes` (at once),
+`memory_bytes` (of all processes) and `disk_bytes` (of the folder): each a number and the words to say where it is broken.
 
 Every process that loses its parent is given to this one (Linux: PR_SET_CHILD_SUBREAPER), so none can hide by detaching; they
 are stopped before they are killed, so none can fork its way out. Not a wall against an attacker: the command has the
-rights of the user that runs us, network included. Where a product's code isn't trusted, build it in a container.
+rights of the user that runs us. Where a product's code isn't trusted, build it in a container.
 """
 
 import contextlib
@@ -24,6 +24,8 @@ import time
 from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 POLL_SECONDS = 0.02
 
 
@@ -57,6 +59,22 @@ def end_all() -> None:
         time.sleep(POLL_SECONDS / 4)
 
 
+def cut_off() -> None:
+    """Leave this process with no network but a loopback of its own. Raises OSError where the kernel doesn't allow it."""
+    import fcntl
+    import socket
+
+    libc, user, group = ctypes.CDLL(None, use_errno=True), os.geteuid(), os.getegid()
+    if libc.unshare(CLONE_NEWNET):
+        if libc.unshare(CLONE_NEWNET | CLONE_NEWUSER):
+            raise OSError(ctypes.get_errno(), "unshare")
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 - few imports start faster
+                file.write(text)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, b"lo".ljust(16, b"\0") + IFF_UP.to_bytes(2, sys.byteorder) + bytes(14))
+
+
 def limit(spec: dict[str, Any]) -> None:
     """Set the limits of the command, in the process that becomes it. Root is not bound by the number of processes."""
     limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: spec["disk_bytes"][0], resource.RLIMIT_AS: spec["address_bytes"],
@@ -67,6 +85,8 @@ def limit(spec: dict[str, Any]) -> None:
         resource.setrlimit(name, (value, value))
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: math.ceil(spec["cpus"])])
     os.umask(0o022)
+    if not spec["network"]:
+        cut_off()
 
 
 def private_bytes(pids: list[int]) -> int:
@@ -157,6 +177,8 @@ def main(spec: dict[str, Any]) -> None:
         process = subprocess.Popen(["/bin/sh", "-c", spec["command"]], stdin=subprocess.DEVNULL, start_new_session=True,
                                    preexec_fn=lambda: limit(spec))
         report = watch(spec, process.pid, stopped, disk)
+    except subprocess.SubprocessError:  # what went wrong between fork and exec is not told
+        report["why"] = "its limits could not be set" + ("" if spec["network"] else ": the network can't be taken away here")
     finally:
         end_all()
         os.write(spec["report"], json.dumps(report).encode())

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
@@ -13,6 +14,7 @@ from include.markup import plain
 
 MAX_BYTES = 20_000_000
 MAX_NAMES = 50
+BAD = ("failed", "errors")
 
 
 class UnreadableError(ValueError):
@@ -21,24 +23,38 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Report:
-    """How many tests there were of each outcome, and the names of those that failed (at most MAX_NAMES)."""
+    """The outcome of each test, by name: passed, failed, errors or skipped. `flaky` are those that had both good and bad ones."""
 
-    passed: int
-    failed: int
-    errors: int
-    skipped: int
-    failures: tuple[str, ...]
+    cases: tuple[tuple[str, str], ...]
+    flaky: tuple[str, ...] = ()
+
+    @property
+    def failing(self) -> list[str]:
+        return [name for name, kind in self.cases if kind in BAD]
 
     @property
     def trouble(self) -> str:
         """Why these tests do not speak for a release; empty where they do."""
-        if self.failed or self.errors:
-            return f"{self.failed + self.errors} tests failed: {', '.join(self.failures[:5])}"
-        return "" if self.passed else "no tests ran"
+        if failing := self.failing:
+            return f"{len(failing)} tests failed: {', '.join(failing[:5])}"
+        return "" if any(kind == "passed" for _, kind in self.cases) else "no tests ran"
+
+    def after(self, again: "Report") -> "Report":
+        """What comes of running the same tests `again`: one that failed and passed is flaky, and counts as passed.
+
+        One that failed and did not run again has failed.
+        """
+        both = self.cases + again.cases
+        bad = {name for name, kind in both if kind in BAD}
+        flaky = bad & {name for name, kind in both if kind == "passed"}
+        return Report(tuple((name, "passed" if name in flaky else kind) for name, kind in self.cases), tuple(sorted(flaky)))
 
     def plain(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self) | {"failures": list(self.failures)}
+        """As plain JSON values: how many tests there were of each outcome, and the names of at most MAX_NAMES that failed."""
+        kinds = Counter(kind for _, kind in self.cases)
+        counts = {kind: kinds[kind] for kind in ("passed", "failed", "errors", "skipped")}
+        flaky = {"flaky": list(self.flaky[:MAX_NAMES])} if self.flaky else {}
+        return counts | {"failures": self.failing[:MAX_NAMES]} | flaky
 
 
 def read_report(tree: Path, name: str) -> Report:
@@ -57,11 +73,7 @@ def parse_report(content: bytes) -> Report:
         cases = [case for suite in JUnitXml.fromstring(plain_xml) for case in suite]
     except (UnicodeDecodeError, ExpatError, SyntaxError, JUnitXmlError, RecursionError) as error:
         raise UnreadableError(f"the JUnit XML is broken: {plain(str(error), 200)}") from error
-    kinds = [_kind(case) for case in cases]
-    failures = [plain(f"{case.classname or ''}.{case.name or ''}".strip("."), 200)
-                for case, kind in zip(cases, kinds, strict=True) if kind in ("failed", "errors")]
-    counts = {kind: kinds.count(kind) for kind in ("passed", "failed", "errors", "skipped")}
-    return Report(**counts, failures=tuple(failures[:MAX_NAMES]))
+    return Report(tuple((plain(f"{case.classname or ''}.{case.name or ''}".strip("."), 200), _kind(case)) for case in cases))
 
 
 def _refuse(*_: object) -> None:

@@ -24,12 +24,13 @@ MB = 1_000_000
 class Sandbox:
     """`folder` holds the product's tree, a Python environment (pip where something is to be installed), home, temporary files.
 
-    Not a wall against an attacker: the commands have the rights of the user that runs us, network included.
+    Not a wall against an attacker: the commands have the rights of the user that runs us.
     """
 
     folder: Path
     limits: Limits
     with_pip: bool = False
+    network: bool = True
 
     @property
     def tree(self) -> Path:
@@ -77,8 +78,8 @@ class Sandbox:
     def _spec(self, command: str, seconds: float) -> dict[str, object]:
         """The command and its limits, each with the words that name it, for the guard, which knows nothing of ours."""
         limits = self.limits
-        return {"command": command, "cpus": limits.cpus, "address_bytes": ADDRESS_BYTES, "spare_bytes": SPARE_BYTES,
-                "folder": str(self.folder),
+        return {"command": command, "cpus": limits.cpus, "network": self.network, "address_bytes": ADDRESS_BYTES,
+                "spare_bytes": SPARE_BYTES, "folder": str(self.folder),
                 "seconds": [seconds, over_time(seconds)], "processes": [limits.processes, over_processes(limits)],
                 "memory_bytes": [limits.memory_mb * MB, over_memory(limits)],
                 "disk_bytes": [limits.disk_mb * MB, over_disk(limits)]}

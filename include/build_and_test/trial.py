@@ -1,9 +1,10 @@
 """A product's own tests, run in a clean place: what they come to."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from include.build_and_test.junit import UnreadableError, read_report
+from include.build_and_test.junit import Report, UnreadableError, read_report
 from include.build_and_test.runner import Outcome, Runner
 from include.markup import plain
 from include.parts.repository import Repository
@@ -32,19 +33,36 @@ def tried(runner: Runner, archive: bytes, repository: Repository) -> Tested:
             if done.trouble:
                 return Tested(NO_TESTS, f"the setup command failed: {done.trouble}{_last_line(done)}", log)
         done = runner.run(repository.test, repository.timeout_seconds)
-        tests, failed = _judged(runner, repository.junit, done)
-        return Tested(tests, failed, log + _logged("test", repository.test, done))
+        log += _logged("test", repository.test, done)
+        report = _report(runner, repository.junit)
+        if repository.rerun_failures and isinstance(report, Report) and report.failing and not done.why:
+            done = runner.run(f"rm -f -- {shlex.quote(repository.junit)}; {repository.test}", repository.timeout_seconds)
+            log += _logged("test again", repository.test, done)
+            report = _together(report, _report(runner, repository.junit))
+        return Tested(*_judged(report, done), log)
     finally:
         runner.remove()
 
 
-def _judged(runner: Runner, junit: str, done: Outcome) -> tuple[dict[str, Any], str]:
-    """The tests' counts, and why they do not speak for a release: all must have ended well, and there must be some."""
+def _report(runner: Runner, junit: str) -> Report | UnreadableError:
     try:
-        report = read_report(runner.results(junit), junit)
+        return read_report(runner.results(junit), junit)
     except UnreadableError as error:
+        return error
+
+
+def _together(report: Report, again: Report | UnreadableError) -> Report:
+    return report.after(again) if isinstance(again, Report) else report
+
+
+def _judged(report: Report | UnreadableError, done: Outcome) -> tuple[dict[str, Any], str]:
+    """The tests' counts, and why they do not speak for a release: all must have ended well, and there must be some.
+
+    `done` is how the last command ended: one that failed for more than tests that came out both ways has failed.
+    """
+    if isinstance(report, UnreadableError):
         trouble = f"the test command failed: {done.trouble}{_last_line(done)}" if done.trouble else "no tests ran"
-        return NO_TESTS, f"{trouble}; {error}"
+        return NO_TESTS, f"{trouble}; {report}"
     if done.why:
         return report.plain(), f"the test command failed: {done.why}"
     return report.plain(), report.trouble or (f"the test command failed: {done.trouble}" if done.trouble else "")

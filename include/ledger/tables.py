@@ -155,8 +155,8 @@ story_revisions = Table("story_revisions", metadata, _key("story_id", "stories.i
 story_themes = Table("story_themes", metadata, _key("story_id", "stories.id"), _key("theme_id", "themes.id"),
                      Index(None, "theme_id"))
 # The issue that mirrors a story, as it was at the last sync: `words` is the digest of what we wrote, `seen` the labels that stood
-# there, `labels` those that we put there, `told` our comments; `edited_at`: a person changed our words, which stay; `gone`: deleted
-# or moved.
+# there, `labels` those that we put there, `told` our comments; `edited_at`: a person changed our words, which stay; `gone`:
+# deleted or moved.
 tracker_issues = Table("tracker_issues", metadata, _key("story_id", "stories.id"), _key("tracker"), _word("number"), _text("url"),
                        _word("words"), _word("status"), _word("state"), _json("seen"), _json("labels"), _json("told"),
                        _at("edited_at", True), _text("gone", True), _at("at"))
@@ -210,6 +210,8 @@ releases = Table("releases", metadata, _key("key"), _word("product"), _word("ver
                  _text("artifact", True), _word("digest", True), _text("changelog"), _json("tests"), _word("status"), _at("at"),
                  _text("sbom", True), _text("provenance", True), Column("untied", JSON(none_as_null=True)),
                  Index(None, "product", "at"))
+# A test that both failed and passed at the commit `sha`.
+flaky_tests = Table("flaky_tests", metadata, _key("product"), _key("test"), _key("sha"), _at("at"))
 
 # Steps 10 and 8: what was shown, and what people said. `outcome`: pass, fail, not_shown, error; `waiver`: who lets a rule be
 # broken, why and until when. An attestation is what a person says of a rule that no machine can show.
@@ -221,8 +223,8 @@ attestations = Table("attestations", metadata, _key("product"), _key("rule"), _k
 decisions = Table("decisions", metadata, _key("subject"), _key("gate"), _word("decision"), _word("by"), _text("note", True),
                   _at("at"))
 
-# Step 9: deployments. `status`: running, asked (a person decides; all traffic is back), succeeded, rolled_back, failed. `kind`: the
-# strategy (canary, blue_green, rolling), or rollback, which a person (`by`) asked for.
+# Step 9: deployments. `status`: running, asked (a person decides; all traffic is back), succeeded, rolled_back, failed. `kind`:
+# the strategy (canary, blue_green, rolling), or rollback, which a person (`by`) asked for.
 deployments = Table("deployments", metadata, _key("id"), _word("product"), _word("version"), _word("environment"),
                     _word("previous", True), _word("status"), _text("reason", True), _at("started_at"),
                     _at("finished_at", True), _word("kind", True), _word("by", True), Index(None, "product", "started_at"))
@@ -249,8 +251,8 @@ slo_status = Table("slo_status", metadata, _key("product"), _key("slo"), _key("r
 signals = Table("signals", metadata, _key("fingerprint"), _word("product"), _word("kind"), _word("severity"), _text("title"),
                 _json("detail"), _word("status"), _word("release", True), _at("first_at"), _at("last_at"),
                 _word("acknowledged_by", True), _at("acknowledged_at", True), Index(None, "product", "status"))
-# DORA's metrics as they stood at a run, with what they count (`definition`) and what they rest on. `band` is the level of the report
-# that `band_of` names; `evidence` lists deployments, and incidents with the deployment that explains them and how surely.
+# DORA's metrics as they stood at a run, with what they count (`definition`) and what they rest on. `band` is the level of the
+# report that `band_of` names; `evidence` lists deployments, and incidents with the deployment that explains them and how surely.
 delivery_metrics = Table("delivery_metrics", metadata, _key("product"), _key("metric"), _key("run_id"), _word("team"),
                          _number("value"), _word("unit"), _count("n"), _word("band", True), _word("band_of", True),
                          _text("definition"), _json("evidence"), _at("since"), _at("at"), Index(None, "product", "at"))
@@ -273,7 +275,8 @@ ticket_clocks = Table("ticket_clocks", metadata, _key("ticket_id", "tickets.id")
                       Column("started_at", UtcDateTime, primary_key=True), _word("product"), _word("priority"), _word("state"),
                       _number("target_minutes", False), _at("due_at", True), _at("stopped_at", True), _number("used_minutes"),
                       Index(None, "product", "state"))
-# What could be answered, and from where: `kind` is ticket, theme or story. `status`: proposed; a person sends it, or doesn't.
+# What could be answered, and from where: `kind` is ticket, theme, story or outcome (of a story). `status`: proposed; a person
+# sends it, or doesn't.
 suggestions = Table("suggestions", metadata, _key("ticket_id", "tickets.id"), _key("kind"), _key("source_id"), _count("rank"),
                     _number("score", False), _text("text"), _word("status"), _at("at"))
 

@@ -34,9 +34,11 @@ class Repository(Part):
                                "that you trust. A container has none.")
     image: str = Field(IMAGE, description="The container's image; it needs /bin/sh and df.")
     registry: str | None = Field(None, description="Airflow connection (type docker) that logs in to the image's registry.")
-    network: bool = Field(False, description="Whether the container's commands may reach the network.")
+    network: bool | None = Field(None, description="Whether the commands may reach the network; by default containers may not.")
     setup: str | None = Field(None, description="Shell command that prepares the environment, with the venv's python on PATH.")
     test: str = Field(description="Shell command that runs the tests and writes JUnit XML.")
     junit: str = Field("junit.xml", description="The JUnit XML file that `test` writes, relative to the worktree.")
+    rerun_failures: bool = Field(True, description=(
+        "Run the tests again where some fail. One that then passes is flaky: it is remembered and shown, and stops no release."))
     timeout_seconds: int = Field(600, ge=1, description="For each command.")
     limits: Limits = Limits()

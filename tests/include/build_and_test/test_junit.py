@@ -3,8 +3,10 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from include.build_and_test.junit import MAX_BYTES, MAX_NAMES, UnreadableError, parse_report, read_report
+from include.build_and_test.junit import MAX_BYTES, MAX_NAMES, Report, UnreadableError, parse_report, read_report
 
 CASES = b"""<testsuites tests="99"><testsuite name="a" failures="0"><testcase classname="t.A" name="ok"/>
 <testcase classname="t.A" name="bad"><failure message="no"/></testcase><testcase name="boom"><error/></testcase>
@@ -23,7 +25,7 @@ def test_cases_are_counted_and_totals_not_believed() -> None:
     b"<testsuite><testcase name='a'><failure><![CDATA[expected <!DOCTYPE html>]]></failure></testcase></testsuite>",
 ])
 def test_reports_that_are_fine_are_read(content: bytes) -> None:
-    assert parse_report(content).failed == 1
+    assert parse_report(content).plain()["failed"] == 1
 
 
 @pytest.mark.parametrize(("content", "reason"), [
@@ -48,7 +50,8 @@ def test_a_report_made_to_be_slow_is_not() -> None:
 def test_many_failures_are_counted_and_some_named() -> None:
     cases = b"".join(b"<testcase name='t%d'><failure/></testcase>" % number for number in range(500))
     report = parse_report(b"<testsuite>" + cases + b"</testsuite>")
-    assert (report.failed, len(report.failures)) == (500, MAX_NAMES)
+    plain = report.plain()
+    assert (plain["failed"], len(plain["failures"])) == (500, MAX_NAMES)
 
 
 @pytest.mark.parametrize(("content", "trouble"), [
@@ -71,3 +74,31 @@ def test_only_a_plain_file_in_the_tree_is_read(tmp_path: Path) -> None:
     for name in ("link.xml", "out/secret.xml", "loop/a.xml", "pipe.xml", "big.xml", ".", "none.xml"):
         with pytest.raises(UnreadableError):
             read_report(tree, name)
+
+
+def report(**outcomes: str) -> Report:
+    return Report(tuple(outcomes.items()))
+
+
+def test_a_test_that_fails_and_passes_is_flaky() -> None:
+    first = report(a="passed", b="failed", c="errors", d="skipped", e="failed", f="passed")
+    both = first.after(report(a="passed", b="passed", c="errors", d="skipped", f="failed"))
+    assert both.flaky == ("b", "f")
+    assert both.plain() == {"passed": 3, "failed": 1, "errors": 1, "skipped": 1, "failures": ["c", "e"], "flaky": ["b", "f"]}
+    assert both.trouble == "2 tests failed: c, e"
+
+
+def test_what_only_was_flaky_speaks_for_a_release() -> None:
+    both = report(a="passed", b="failed").after(report(b="passed"))
+    assert (both.trouble, both.plain()["passed"]) == ("", 2)
+
+
+outcomes = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["passed", "failed", "errors", "skipped"]))
+
+
+@given(outcomes, outcomes)
+def test_running_again_loses_and_invents_no_test(first: dict[str, str], again: dict[str, str]) -> None:
+    both = report(**first).after(report(**again))
+    assert [name for name, _ in both.cases] == list(first)
+    assert set(both.failing) <= set(report(**first).failing)
+    assert not set(both.failing) & set(both.flaky)

@@ -51,7 +51,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Made]:
     def make(files: dict[str, str | bytes] | None = None, **more: object) -> Runner:
         settings = Repository.model_validate({"url": "x", "test": "x", "image": IMAGE, "limits": SMALL} | more)
         folder = tmp_path / "builds"
-        runner: Runner = Sandbox(folder, settings.limits)
+        runner: Runner = Sandbox(folder, settings.limits, network=settings.network is not False)
         if request.param == "container":
             runner = Container(client, f"test-{tmp_path.name}", folder, settings)
         runners.append(runner)
@@ -76,7 +76,7 @@ def test_a_command_runs_in_the_tree_and_says_how_it_ended(made: Made) -> None:
 def test_results_are_copied_out(made: Made) -> None:
     runner = made()
     runner.run(f"mkdir -p out/deep; printf '%s' '{GREEN}' > out/deep/junit.xml", 20)
-    assert read_report(runner.results("out/deep/junit.xml"), "out/deep/junit.xml").passed == 1
+    assert read_report(runner.results("out/deep/junit.xml"), "out/deep/junit.xml").plain()["passed"] == 1
     assert (runner.results("out") / "out/deep/junit.xml").read_text() == GREEN
     with pytest.raises(UnreadableError, match=r"wrote no none\.xml"):
         read_report(runner.results("none.xml"), "none.xml")
@@ -111,6 +111,18 @@ def test_nothing_of_our_environment_enters(made: Made, monkeypatch: pytest.Monke
     assert b"secret-value" not in done.output
     assert names <= {"PATH", "VIRTUAL_ENV", "HOME", "TMPDIR", "LANG", "CI", "GIT_CONFIG_NOSYSTEM", "PWD", "OLDPWD", "SHLVL", "_",
                      "HOSTNAME"}
+
+
+LOOPBACK = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+    print([line.split(":")[0].strip() for line in list(open("/proc/net/dev"))[2:] if int(line.split()[1])])
+"""
+
+
+def test_without_a_network_there_is_loopback(made: Made) -> None:
+    done = made({"a.py": LOOPBACK}, network=False).run("python a.py; python a.py", 20)
+    assert done.output.decode().splitlines()[1:] == ["['lo']"], done.output
 
 
 def test_an_endless_command_is_ended(made: Made) -> None:

@@ -86,6 +86,13 @@ def upgrade() -> None:
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('product', name=op.f('pk_dependency_reads'))
     )
+    op.create_table('flaky_tests',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('test', sa.String(length=255), nullable=False),
+    sa.Column('sha', sa.String(length=255), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'test', 'sha', name=op.f('pk_flaky_tests'))
+    )
     op.create_table('solutions',
     sa.Column('id', sa.String(length=255), nullable=False),
     sa.Column('product', sa.String(length=255), nullable=False),
@@ -345,6 +352,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_solutions_product_need'))
 
     op.drop_table('solutions')
+    op.drop_table('flaky_tests')
     op.drop_table('dependency_reads')
     with op.batch_alter_table('delivery_metrics', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_delivery_metrics_product_at'))

@@ -1,0 +1,73 @@
+"""What a build adds to the time that the product's own tests take: the tea shop's, by runner."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+from docker.errors import DockerException
+from docker.utils import kwargs_from_env
+
+from bench.rows import row
+from include.archive import extract
+from include.build_and_test.container import Container
+from include.build_and_test.git import Mirror
+from include.build_and_test.runner import Runner
+from include.build_and_test.sandbox import Sandbox
+from include.build_and_test.trial import tried
+from include.parts.repository import Repository
+from local.sample.history import create
+
+TIMES = 5
+IMAGE = os.environ.get("CLOSED_LOOP_TEST_IMAGE", "closed-loop-test-base")
+SETTINGS = Repository.model_validate({"url": "shop", "test": "python run_tests.py", "image": IMAGE})
+
+
+def measure() -> list[dict[str, Any]]:
+    """Containers are measured where a Docker engine with the tests' image answers (local/docker.sh)."""
+    with tempfile.TemporaryDirectory() as name, _engine() as client:
+        folder = Path(name)
+        mirror = Mirror(folder / "mirror.git", f"file://{create(folder)}", "main")
+        archive = mirror.archive(mirror.fetch())
+        extract(archive, folder / "alone")
+        alone = _seconds(lambda: subprocess.run([sys.executable, "run_tests.py"], cwd=folder / "alone", check=True,
+                                                capture_output=True))
+        runners: dict[str, Runner] = {"process": Sandbox(folder / "process", SETTINGS.limits)}
+        if client is not None:
+            runners["container"] = Container(client, "bench", folder / "container", SETTINGS)
+        return [row(f"build_{kind}", _seconds(partial(_green, runner, archive)), "s", "the product's tests alone", alone, TIMES,
+                    f"the tea shop's tests in a fresh {kind}, made and removed", more_is_better=False)
+                for kind, runner in runners.items()]
+
+
+@contextmanager
+def _engine() -> Iterator[APIClient | None]:
+    try:
+        client = APIClient(**kwargs_from_env(), version="auto")
+    except DockerException:
+        yield None
+        return
+    yield client
+    client.close()
+
+
+def _green(runner: Runner, archive: bytes) -> None:
+    tested = tried(runner, archive, SETTINGS)
+    assert not tested.failed, tested.failed
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    def once() -> float:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+    return statistics.median(once() for _ in range(TIMES))
