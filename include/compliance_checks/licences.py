@@ -17,8 +17,8 @@ CONDITION = frozenset(
 NAMES = re.compile(r"((un)?licen[cs]es?|copying|patents)([-_][\w.+-]*?)?(\.(txt|md|rst|lesser))?", re.IGNORECASE)
 # What is no part of a licence's terms, after the SPDX matching guidelines (spdx.org, annex B): copyright notices, titles,
 # instructions for use after the terms, markup, case, punctuation, spelling of the same word.
-_NOTICE = re.compile(r"^[\W_]*((portions )?copyright[\W_]*(\(c\)|©|\d{4}|by|the|year)|\(c\)|©|all rights reserved).*$",
-                     re.IGNORECASE | re.MULTILINE)
+_NOTICE = re.compile(r"^[\W_]*((portions )?copyright[\W_]*(\(c\)|©|\d{4}|by|the|year)|\(c\)[\W_]*(copyright|\d{4}|by\b)|©"
+                     r"|all rights reserved).*$", re.IGNORECASE | re.MULTILINE)
 _AFTER = re.compile(r"(?:end of (?:the )?terms and conditions|how to apply these terms to your new programs).*", re.I | re.S)
 _LINK = re.compile(r"https?://\S+|\]\([^)]*\)|<[^>\s]+>")
 _WORD = re.compile(r"[a-z0-9]{2,}")
