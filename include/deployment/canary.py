@@ -56,7 +56,7 @@ class Watch:
         """Watch one step until it can be judged."""
         baseline = self.target.baseline() if share < 100 and self.canary.analysis else []
         new, old = Counter(self.target, self.target.of(self.version)), Counter(self.target, baseline)
-        self._heard(self.log)  # what was answered before is no part of this step
+        self._heard()  # what was answered before is no part of this step
         self.ms.clear()
         deadline = time.monotonic() + self.canary.seconds
         while True:
@@ -65,7 +65,7 @@ class Watch:
             old.look()
             if baseline:
                 self._gather(new, old)
-                self._heard(self.log)
+                self._heard()
             if self.halted():
                 halted = Judgement("fail", False, f"a person asked for a rollback while it had {share} % of traffic")
                 return self._judged(share, new, old, halted)
@@ -98,15 +98,15 @@ class Watch:
             findings += more
         return Step(share, new.counts, self.canary.max_error_rate, found, findings)
 
-    def _heard(self, log: "Tail") -> None:
-        for server, ms in log.read():
+    def _heard(self) -> None:
+        for server, ms in self.log.read():
             self.ms[server].append(ms)
 
     def _latencies(self, old: "Counter", new: "Counter") -> tuple[list[float], list[float]]:
         """Of both, from the log, which may lag behind the counters."""
         deadline = time.monotonic() + SETTLE
         while True:
-            self._heard(self.log)
+            self._heard()
             before, after = ([ms for item in arm.replicas for ms in self.ms[item.name]] for arm in (old, new))
             if (len(before) >= old.counts.good and len(after) >= new.counts.good) or time.monotonic() > deadline:
                 return before, after
