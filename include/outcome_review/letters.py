@@ -66,5 +66,10 @@ def notice_id(product: str, story: str, author: str, channel: str) -> str:
 
 
 def reference(story: str, id: str) -> str:
-    """What an answer to a notice bears in its subject."""
-    return f"{story}-{id[:8]}"
+    """What an answer to a notice bears in its subject, in brackets."""
+    return f"{story}-{code(id)}"
+
+
+def code(id: str) -> str:
+    """The part of a reference that is this notice's alone: letters only, which no redaction takes for a number of somebody."""
+    return "".join("abcdefghijklmnop"[int(digit, 16)] for digit in id[:8])

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, case, func, select, update
 from include.ledger.engine import upsert
 from include.ledger.runs import Run
 from include.ledger.tables import contacts, notices, stories, story_themes, suggestions, theme_voices, tickets, voices
-from include.outcome_review.letters import Letter, Values, notice_id, reference, template, written
+from include.outcome_review.letters import Letter, Values, code, notice_id, reference, template, written
 from include.outcome_review.looking import Outcome
 from include.outcome_review.windows import Shipment
 from include.parts.outcome import Tell
@@ -110,7 +110,7 @@ def hear_answers(connection: Connection, product: str, run: Run) -> int:
         notices.c.product == product, notices.c.status.in_((SENT, UNSURE)), notices.c.sent_at > run.at - 3 * NEWS)).all()
     count = 0
     for row in open_:
-        mark = reference(row.story_id, row.message_id)
+        mark = f"-{code(row.message_id)}]"
         found = connection.scalar(select(voices.c.id).where(
             voices.c.product == product, voices.c.heard_at >= row.made_at, voices.c.text.contains(mark, autoescape=True))
             .order_by(voices.c.written_at.desc(), voices.c.id).limit(1))

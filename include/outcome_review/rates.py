@@ -13,6 +13,7 @@ themes and traffic depend on each other, as Benjamini and Hochberg's p-values mu
 looks.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log
@@ -142,8 +143,9 @@ def exposure_needed(before: Arm, phi: float = 1.0, looks: int = 1) -> float | No
         most = _most(before.voices / phi, before.weight, weight, log(looks / ALPHA))
         return 0.0 if most < 0 else float(gammaincc(np.floor(most * phi) / phi + 1, rate * HALF * weight))
 
-    tried = before.weight * np.geomspace(0.01, 100, 200)
-    return next((float(weight) for weight in tried if power(weight) >= POWER), None)
+    tried = before.weight * np.geomspace(0.01, 100, 257)
+    first = bisect_left(tried, POWER, key=power)
+    return float(tried[first]) if first < len(tried) else None
 
 
 def _most(before: float, weight_before: float, weight_after: float, threshold: float) -> float:

@@ -53,4 +53,4 @@ def test_a_notice_is_known_by_whom_it_tells_what() -> None:
     ids = {notice_id(*words) for words in (("shop", "S-1", "kim", "mail"), ("shop", "S-1", "lee", "mail"),
                                            ("shop", "S-2", "kim", "mail"), ("pay", "S-1", "kim", "mail"))}
     assert len(ids) == 4
-    assert reference("S-9f8024f229", "0123456789abcdef") == "S-9f8024f229-01234567"
+    assert reference("S-9f8024f229", "0123456789abcdef") == "S-9f8024f229-abcdefgh"
