@@ -20,6 +20,11 @@ class Mirror(mirror.Mirror):
         return [Commit(sha, datetime.fromtimestamp(int(at), UTC), subject, body, _ids(stories))
                 for sha, at, subject, body, stories in zip(*(fields[i::5] for i in range(5)), strict=True)]
 
+    def touched(self, sha: str) -> list[str]:
+        """The files that a commit changed; a merge changes none."""
+        said = self.out("diff-tree", "-r", "-z", "--root", "--no-commit-id", "--name-only", sha)
+        return said.decode(errors="replace").split("\0")[:-1]
+
 
 def _ids(trailers: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", trailers))))

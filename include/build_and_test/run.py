@@ -1,7 +1,7 @@
 """Step 7: the product's newest commit becomes a tested release candidate, kept by its digest."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,10 @@ from semver import Version
 from sqlalchemy import Connection, Engine, RowMapping, select
 
 from include.artifacts import Artifacts
+from include.build_and_test.blame import stories_of
 from include.build_and_test.commits import Commit, asked_version, changelog, next_version
 from include.build_and_test.container import Container, Docker, no_docker
+from include.build_and_test.flaky import remembered
 from include.build_and_test.git import Mirror
 from include.build_and_test.runner import Runner
 from include.build_and_test.sandbox import Sandbox
@@ -60,7 +62,7 @@ def build(engine: Engine, product: Product, run: Run, artifacts: Artifacts, requ
         return known
     if product.repository is None:
         return finish(engine, run, lambda _: {"publish": [], "rests": "the product has no repository"})
-    seconds = 2 * product.repository.timeout_seconds + 600
+    seconds = 3 * product.repository.timeout_seconds + 600  # setup, tests, tests again
     with lease(engine, f"build {product.name}", f"{run.phase} {run.run_id}", wait=seconds):
         return _build(engine, product.name, product.repository, run, artifacts, request, means)
 
@@ -77,6 +79,8 @@ def _build(engine: Engine, name: str, repository: Repository, run: Run, artifact
     plan = _plan(mirror, head, known, (request or {}).get("version") or "")
     archive = mirror.archive(head)
     tested = tried(_runner(name, repository, means.docker), archive, repository)
+    tied = [commit.sha for commit in plan.fresh if commit.stories] if tested.tests["failures"] else []
+    files = {sha: mirror.touched(sha) for sha in tied}
     log = f"builds/{name}/{plan.version}/{head[:12]}.log"
     artifacts.write(log, tested.log)
     artifact, digest = artifacts.keep(archive, ".tar")
@@ -86,7 +90,7 @@ def _build(engine: Engine, name: str, repository: Repository, run: Run, artifact
         "tests": tested.tests | ({"reason": tested.failed} if tested.failed else {}),
         "status": "failed" if tested.failed else "candidate", "at": run.at,
     }
-    return finish(engine, run, lambda connection: _written(connection, run, plan, release, tested) | {"log": log})
+    return finish(engine, run, lambda connection: _written(connection, run, plan, release, tested, files) | {"log": log})
 
 
 def _plan(mirror: Mirror, head: str, known: Sequence[RowMapping], asked: str) -> Plan:
@@ -104,14 +108,18 @@ def _runner(product: str, repository: Repository, docker: Docker) -> Runner:
     """Where the product's commands run. On an engine that several share, builds are told apart by where our home is."""
     folder = home() / "builds" / product
     if repository.runner == "process":
-        return Sandbox(folder, repository.limits, with_pip=repository.setup is not None)
+        return Sandbox(folder, repository.limits, repository.setup is not None, repository.network is not False)
     where = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
     return Container(docker(repository.registry), f"{product}-{where}", folder, repository)
 
 
-def _written(connection: Connection, run: Run, plan: Plan, release: dict[str, Any], tested: Tested) -> Result:
-    """Write the release, its commits, the stories that they name, and the events."""
+def _written(connection: Connection, run: Run, plan: Plan, release: dict[str, Any], tested: Tested,
+             files: Mapping[str, Sequence[str]]) -> Result:
+    """Write the release, its commits, the stories that they name, flaky tests, and the events. `files`: what commits touched."""
     key = release["key"]
+    ties = {commit.sha: set(commit.stories) for commit in plan.fresh}
+    blamed = _blamed(connection, run.product, tested.tests["failures"], ties, files)
+    release["tests"] |= {"stories": blamed} if blamed else {}
     seen = set(connection.scalars(select(commits.c.sha).where(commits.c.product == run.product)))
     upsert(connection, releases, [release])
     upsert(connection, commits, [
@@ -126,7 +134,28 @@ def _written(connection: Connection, run: Run, plan: Plan, release: dict[str, An
     return {"publish": [] if tested.failed else [key], "release": key, "commit": plan.commit, "digest": release["digest"],
             "commits": len(plan.fresh), "tests": release["tests"], "stories": sorted(known),
             "unknown_stories": sorted(plain(story, 100) for story in named - known),
-            **({"failed": f"{key} at {plan.commit[:12]}: {tested.failed}"} if tested.failed else {})}
+            "flaky": remembered(connection, run, plan.commit, tested.tests.get("flaky", [])),
+            **({"failed": f"{key} at {plan.commit[:12]}: {tested.failed}{_of(blamed)}"} if tested.failed else {})}
+
+
+def _blamed(connection: Connection, product: str, failures: Sequence[str], ties: Mapping[str, set[str]],
+            files: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The stories of each failing test, where it has some."""
+    if not failures:
+        return {}
+    known = list(connection.scalars(select(stories.c.id).where(stories.c.product == product)))
+    touched: dict[str, set[str]] = {}
+    for sha, tied in ties.items():
+        for story in tied.intersection(known):
+            touched.setdefault(story, set()).update(files.get(sha, ()))
+    found = {test: stories_of(test, known, touched) for test in failures}
+    return {test: blamed for test, blamed in found.items() if blamed}
+
+
+def _of(blamed: Mapping[str, Sequence[str]]) -> str:
+    """What a message says of the stories that failing tests speak for."""
+    found = sorted({story for tied in blamed.values() for story in tied})
+    return f" (of {', '.join(found[:5])})" if found else ""
 
 
 def _events(run: Run, release: dict[str, Any], merged: Sequence[Commit]) -> list[dict[str, Any]]:

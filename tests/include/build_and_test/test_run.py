@@ -202,6 +202,39 @@ def test_the_sample_product_is_built_twice(ledger: Engine, artifacts: Artifacts,
     assert (result["publish"], result["commit"], result["stories"]) == (["shop|1.0.1"], sha, ["s-1"])
 
 
+ONCE = "if test -e ran; then cp green.xml junit.xml; else touch ran; cp red.xml junit.xml; exit 1; fi"
+
+
+def test_a_flaky_test_stops_no_release_and_is_remembered(repo: Repo, ledger: Engine, artifacts: Artifacts) -> None:
+    for number in (1, 2):
+        repo.commit("fix: b", {"red.xml": RED, "again": str(number)})
+        result = build(ledger, repo.product(ONCE), a_run(number), artifacts)
+        assert result["flaky"] == [{"test": "t.b", "commits": number}] and len(result["publish"]) == 1
+        assert release_of(ledger, result["release"])["tests"]["flaky"] == ["t.b"]
+        assert b"$ test again:" in artifacts.read(result["log"])
+    repo.commit("fix: c")
+    strict = repo.product(ONCE, rerun_failures=False)
+    assert "1 tests failed: t.b" in build(ledger, strict, a_run(3), artifacts)["failed"]
+
+
+def test_a_test_that_crashes_when_it_runs_again_has_failed(repo: Repo, ledger: Engine, artifacts: Artifacts) -> None:
+    repo.commit("fix: b", {"red.xml": RED})
+    result = build(ledger, repo.product("test -e ran && exit 9; touch ran; cp red.xml junit.xml"), a_run(), artifacts)
+    assert result["failed"].endswith(": 1 tests failed: t.b") and result["flaky"] == []
+
+
+def test_a_failing_test_names_its_story(repo: Repo, ledger: Engine, artifacts: Artifacts) -> None:
+    add_story(ledger, "S-00000000aa")
+    add_story(ledger, "S-00000000bb")
+    red = RED.replace('name="b"', 'name="test_s_00000000bb_b"')
+    repo.commit("fix: b\n\nStory: S-00000000aa", {"red.xml": RED, "other.xml": red, "t.py": ""})
+    result = build(ledger, repo.product("cp red.xml junit.xml"), a_run(), artifacts)
+    assert result["failed"].endswith("1 tests failed: t.b (of S-00000000aa)")
+    assert release_of(ledger, result["release"])["tests"]["stories"] == {"t.b": ["S-00000000aa"]}
+    result = build(ledger, repo.product("cp other.xml junit.xml"), a_run(2), artifacts, {"version": ""})
+    assert result["tests"]["stories"] == {"t.test_s_00000000bb_b": ["S-00000000bb"]}
+
+
 def prepare(engine: Engine, folder: Path) -> None:
     repo = Repo(folder / "repo")
     repo.commit("feat: first\n\nStory: s-1", {"green.xml": GREEN})
