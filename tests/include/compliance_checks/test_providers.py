@@ -1,5 +1,6 @@
 """Facts of a release as rules get them; what is not there is missing and says why."""
 
+import base64
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -9,15 +10,9 @@ import pytest
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
-from include.attestation import keys_of, new_key
 from include.compliance_checks.facts import Subject, facts_of
 from include.compliance_checks.policy import Missing
-from include.connection import Connection
-from include.key import Key
-from include.ledger.runs import Run
-from include.parts.repository import Repository
 from include.product import Product
-from include.provenance import Built, signed
 from tests.conftest import NOW
 
 RELEASE = {"key": "shop|1.4.0", "product": "shop", "version": "1.4.0", "previous": None, "status": "candidate",
@@ -59,9 +54,10 @@ def test_the_parts_and_their_licences_come_from_the_sbom(ledger: Engine, artifac
     ({"commit": "d" * 40}, "it is about another commit")])
 def test_provenance_is_held_against_the_release(ledger: Engine, artifacts: Artifacts, release: dict[str, str],
                                                 trouble: str) -> None:
-    keys = keys_of(Connection("signing_key", password=new_key()))
-    run = Run("build_and_test", "r", Key.parse("shop"), NOW)
-    built = Built("shop", "1.4.0", "c" * 40, "sha256:" + "a" * 64, "sha256:" + "e" * 64)
-    name, _ = artifacts.keep(signed(run, Repository(url="https://example.com/shop.git", test="pytest"), built, keys))
+    source = {"uri": "git+https://example.com/shop@refs/heads/main", "digest": {"gitCommit": "c" * 40}}
+    statement = {"subject": [{"name": "pkg:generic/shop@1.4.0", "digest": {"sha256": "a" * 64}}], "predicate": {
+        "buildDefinition": {"resolvedDependencies": [source]}, "runDetails": {"builder": {"id": "urn:closed-loop:build_and_test"}}}}
+    envelope = {"payload": base64.b64encode(json.dumps(statement).encode()).decode(), "signatures": [{"keyid": "k", "sig": "x"}]}
+    name, _ = artifacts.keep(json.dumps(envelope).encode())
     found = facts(ledger, artifacts, provenance=name, **release)["provenance"]()
-    assert (found["trouble"], len(found["keys"])) == (trouble, 1) and "example.com/shop" in found["source"]
+    assert found == {"trouble": trouble, "builder": "urn:closed-loop:build_and_test", "source": source["uri"], "keys": ["k"]}
