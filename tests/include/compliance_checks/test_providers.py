@@ -56,7 +56,8 @@ def test_provenance_is_held_against_the_release(ledger: Engine, artifacts: Artif
                                                 trouble: str) -> None:
     source = {"uri": "git+https://example.com/shop@refs/heads/main", "digest": {"gitCommit": "c" * 40}}
     statement = {"subject": [{"name": "pkg:generic/shop@1.4.0", "digest": {"sha256": "a" * 64}}], "predicate": {
-        "buildDefinition": {"resolvedDependencies": [source]}, "runDetails": {"builder": {"id": "urn:closed-loop:build_and_test"}}}}
+        "buildDefinition": {"resolvedDependencies": [source]},
+        "runDetails": {"builder": {"id": "urn:closed-loop:build_and_test"}}}}
     envelope = {"payload": base64.b64encode(json.dumps(statement).encode()).decode(), "signatures": [{"keyid": "k", "sig": "x"}]}
     name, _ = artifacts.keep(json.dumps(envelope).encode())
     found = facts(ledger, artifacts, provenance=name, **release)["provenance"]()
