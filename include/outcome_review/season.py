@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from include.outcome_review.windows import MINUTE, Span, minute
+from include.outcome_review.windows import MINUTE, Span
 
 DAY = timedelta(days=1)
 WEEK = 7
 WEEKS = 8  # of history that are looked at
 YOUNG = 2 * WEEK  # days; a product with fewer has no known week, and its cells are shorter
 _DOUBT = 1.0  # degrees of freedom with which a dispersion of 1 is believed beforehand
+_YOUNG_DOUBT = 6.0  # and where a product is young: as if a week of days had shown it
 _SURE = 0.5  # by so many standard errors it is taken too high rather than too low
 _AVERAGE = 5.0  # voices on each day of the week that came as on an average day, beforehand
 Floats = npt.NDArray[np.float64]
@@ -43,7 +44,7 @@ def cells(start: datetime, end: datetime) -> list[Span]:
     if days >= YOUNG:
         count = min(days // WEEK, WEEKS) * WEEK
         return [Span(last - DAY * (count - n), last - DAY * (count - n - 1)) for n in range(count)]
-    length = max(minute(start) + (end - start) / YOUNG, minute(start) + MINUTE) - minute(start)
+    length = max((end - start) / YOUNG // MINUTE, 1) * MINUTE
     count = min(YOUNG, (end - start) // length)
     return [Span(start + length * n, start + length * (n + 1)) for n in range(count)]
 
@@ -58,13 +59,14 @@ def season(counts: Floats, exposure: Floats, spans: list[Span], changed: npt.NDA
     released for the theme changed its rate: their blocks don't tell how it varies."""
     if len(spans) < 2:
         return Season()
-    factors, weights, size = np.ones(WEEK), exposure, 2
+    factors, weights, size, doubt = np.ones(WEEK), exposure, 2, _YOUNG_DOUBT
     if spans[0].days == 1:
-        factors, size = _factors(counts.sum(axis=0), exposure, spans), WEEK
+        factors, size, doubt = _factors(counts.sum(axis=0), exposure, spans), WEEK, _DOUBT
         weights = exposure * factors[[span.start.weekday() for span in spans]]
-    quiet = np.ones(counts.shape, bool) if changed is None else ~changed
+    quiet = np.ones(counts.shape) if changed is None else (~changed).astype(float)
     whole = len(spans) // size * size
-    phi = _dispersion(*(_blocks(table[..., -whole:], size) for table in (counts, weights, quiet.astype(float))))
+    voices, weights, quiet = (_blocks(table[..., -whole:], size) for table in (counts, weights, quiet))
+    phi = _dispersion(voices, weights, quiet, doubt)
     return Season(phi, tuple(map(float, factors)))
 
 
@@ -84,7 +86,7 @@ def _factors(total: Floats, exposure: Floats, spans: list[Span]) -> Floats:
     return np.roll(found, spans[0].start.weekday())
 
 
-def _dispersion(voices: Floats, weights: Floats, quiet: Floats) -> float:
+def _dispersion(voices: Floats, weights: Floats, quiet: Floats, doubt: float) -> float:
     """Sums of squares over sums of means, both within blocks: a ratio that many small themes estimate as well as a large one."""
     shares, total = _shares(weights), voices.sum(axis=-1)
     used = quiet.all(axis=-1) & (total > 0) & (weights.sum(axis=-1) > 0)
@@ -93,5 +95,5 @@ def _dispersion(voices: Floats, weights: Floats, quiet: Floats) -> float:
     freedom = np.minimum(total[used], voices.shape[-1] - 1).sum()
     if means <= 0:
         return 1.0
-    found = (squares / means * freedom + _DOUBT) / (freedom + _DOUBT)
-    return float(max(1.0, found * (1 + _SURE * np.sqrt(2 / (freedom + _DOUBT)))))
+    found = (squares / means * freedom + doubt) / (freedom + doubt)
+    return float(max(1.0, found * (1 + _SURE * np.sqrt(2 / (freedom + doubt)))))
