@@ -8,7 +8,20 @@ from typing import Any
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.cycle import CANDIDATE, PHASE, REQUESTED, SCOPE, artifacts, ledger, publish, this_product, this_run, wakes_on
+from include.cycle import (
+    CANDIDATE,
+    PHASE,
+    REQUESTED,
+    SCOPE,
+    artifacts,
+    connection,
+    connection_or_none,
+    ledger,
+    publish,
+    this_product,
+    this_run,
+    wakes_on,
+)
 
 
 @dag(schedule=wakes_on(SCOPE | REQUESTED), doc_md=__doc__, **PHASE)
@@ -19,7 +32,8 @@ def build_and_test() -> None:
         from include.docker_hook import docker
 
         request = next((event.extra for event in triggering_asset_events.get(REQUESTED, [])), None)
-        result = build(ledger(), this_product(), this_run(), artifacts(), request, Means(docker=docker))
+        means = Means(connection, connection_or_none("signing_key"), docker)
+        result = build(ledger(), this_product(), this_run(), artifacts(), request, means)
         if result.get("failed"):
             raise AirflowFailException(result["failed"])
         publish(outlet_events[CANDIDATE], result["publish"])

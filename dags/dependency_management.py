@@ -8,7 +8,19 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from include.cycle import DEPENDENCIES, DEPLOYED, PHASE, STORIES, artifacts, ledger, publish, this_product, this_run, wakes_on
+from include.cycle import (
+    DEPENDENCIES,
+    DEPLOYED,
+    PHASE,
+    STORIES,
+    artifacts,
+    connection,
+    ledger,
+    publish,
+    this_product,
+    this_run,
+    wakes_on,
+)
 
 
 @dag(schedule=wakes_on(STORIES | DEPLOYED), doc_md=__doc__, **PHASE)
@@ -18,7 +30,8 @@ def dependency_management() -> None:
         from include.dependency_management.run import manage
         from include.product import products
 
-        publish(outlet_events[DEPENDENCIES], manage(ledger(), this_product(), this_run(), artifacts(), products()[0])["publish"])
+        result = manage(ledger(), this_product(), this_run(), artifacts(), products()[0], connection)
+        publish(outlet_events[DEPENDENCIES], result["publish"])
 
     manage()
 

@@ -19,6 +19,7 @@ from include.cycle import (
     PHASE,
     SIGNALS,
     artifacts,
+    connection_or_none,
     ledger,
     publish,
     publish_later,
@@ -36,7 +37,7 @@ def deployment() -> None:
     def deploy(*, outlet_events: Any = None, task: Any = None) -> dict[str, Any]:
         from include.deployment.run import deploy
 
-        result = deploy(ledger(), this_product(), this_run(), artifacts())
+        result = deploy(ledger(), this_product(), this_run(), artifacts(), connection_or_none("signing_key"))
         if result.get("failed"):
             raise AirflowFailException(result["failed"])
         if result.get("ask"):
@@ -49,7 +50,7 @@ def deployment() -> None:
     def settle(decision: Any, *, outlet_events: Any = None) -> None:
         from include.deployment.run import settle
 
-        result = settle(ledger(), this_product(), this_run(), artifacts(), decision)
+        result = settle(ledger(), this_product(), this_run(), artifacts(), decision, connection_or_none("signing_key"))
         if result.get("failed"):
             raise AirflowFailException(result["failed"])
         publish(outlet_events[DEPLOYED], result["publish"])

@@ -1,6 +1,7 @@
 """A product's git repository, through a bare mirror of it that is kept between runs. Nothing is checked out, no hook runs."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from include.connection import Connection
 from include.errors import InputError
+from include.git_access import access
 from include.product import home
 
 SETTINGS = Path(__file__).with_name("gitconfig")
@@ -18,31 +21,46 @@ MAX_BYTES = 256 * 1024**2
 MAX_FILES = 100_000
 # What git says when the address is wrong, and trying again won't help. A network that is down says something else.
 _WRONG = ("does not appear to be a git repository", "repository not found", "does not exist", "not found", "not supported",
-          "authentication failed", "could not read username", "permission denied", "transport", "not allowed", "blocked")
+          "authentication failed", "could not read username", "could not read password", "host key verification failed",
+          "permission denied", "transport", "not allowed", "blocked")
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A bare repository with one branch of the product's. One process at a time may fetch into it."""
+    """A bare repository with one branch of the product's. One process at a time may fetch into it.
+
+    `folder` is the product's own where the repository holds several: what is said of commits, files and archives is said of that
+    folder. `connection` is how the repository is reached, where it asks who we are.
+    """
 
     path: Path
     url: str
     branch: str
+    folder: str = ""
+    connection: Connection | None = None
 
     def fetch(self) -> str:
-        """Bring the mirror up to date; returns the newest commit of the branch.
+        """Bring the mirror up to date; returns the newest commit of the branch (for a folder: of those that touch it).
 
-        Raises InputError where the repository or its branch is not there, RuntimeError where it could not be reached.
+        Raises InputError where repository, branch or folder are not there, RuntimeError where they could not be reached.
         """
         if not self.path.exists():
             self._create()
         for lock in self.path.rglob("*.lock"):  # left by a fetch that was killed
             lock.unlink()
         reference = f"refs/heads/{self.branch}"
-        done = self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self.url, f"+{reference}:{reference}")
+        with access(self.url, self.connection) as environment:
+            done = self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self.url, f"+{reference}:{reference}",
+                            **environment)
         if done.returncode:
             self._refuse(done.stderr.decode(errors="replace").strip())
-        return self.out("rev-parse", "--verify", f"{reference}^{{commit}}").decode().strip()
+        if self.folder and self.run("cat-file", "-e", f"{reference}:{self.folder}/").returncode:
+            raise InputError(f"repository {public(self.url)} has no folder {self.folder!r} in its branch {self.branch!r}")
+        return self.out("log", "-1", "--format=%H", reference, *self.only()).decode().strip()
+
+    def only(self) -> list[str]:
+        """The end of a git command that is to look at the product's folder alone."""
+        return ["--", f":(literal){self.folder}"] if self.folder else []
 
     def _create(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +75,7 @@ class Mirror:
             shutil.rmtree(fresh, ignore_errors=True)
 
     def _refuse(self, said: str) -> None:
-        where = f"repository {self.url}"
+        where, said = f"repository {public(self.url)}", said.replace(self.url, public(self.url))
         if "couldn't find remote ref" in said:
             raise InputError(f"{where} has no branch {self.branch!r}, or no commit at all")
         if any(sign in said.lower() for sign in _WRONG):
@@ -70,20 +88,29 @@ class Mirror:
 
     def archive(self, commit: str) -> bytes:
         """The tree of `commit` as a tar: the same bytes each time. Submodules are empty folders, links are kept as links."""
-        command = ["git", "archive", "--format=tar", commit]
+        command = ["git", "archive", "--format=tar", self._alone(commit)]
         with subprocess.Popen(command, cwd=self.path, env=_environment(), stdout=subprocess.PIPE) as process:
             content = cast(IO[bytes], process.stdout).read(MAX_BYTES + 1)
             if len(content) > MAX_BYTES:
                 process.kill()
-                raise InputError(f"repository {self.url}: the tree of {commit[:12]} is larger than {MAX_BYTES:,} bytes")
+                raise InputError(f"repository {public(self.url)}: the tree of {commit[:12]} is larger than {MAX_BYTES:,} bytes")
         if process.returncode:
             raise RuntimeError(f"git archive of {commit} ended with exit code {process.returncode}")
         return content
 
+    def _alone(self, commit: str) -> str:
+        """The commit; for a folder one that holds it alone, as of the same time: git dates a mere folder now."""
+        if not self.folder:
+            return commit
+        at = self.out("log", "-1", "--format=%ct +0000", commit).decode().strip()
+        who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
+               for what, value in {"NAME": "closed-loop", "EMAIL": "", "DATE": at}.items()}
+        return self.out("commit-tree", "-m", f"{self.folder} of {commit}", f"{commit}:{self.folder}", **who).decode().strip()
+
     def files(self, commit: str) -> dict[str, int]:
         """The regular files of `commit` (links and submodules are none), the first MAX_FILES of them, with their sizes."""
         found: dict[str, int] = {}
-        for entry in self.out("ls-tree", "-r", "-l", "-z", commit).decode(errors="replace").split("\0")[:-1]:
+        for entry in self.out("ls-tree", "-r", "-l", "-z", f"{commit}:{self.folder}").decode(errors="replace").split("\0")[:-1]:
             facts, _, path = entry.partition("\t")
             mode, _, _, size = facts.split()
             if mode.startswith("100") and "\ufffd" not in path and len(found) < MAX_FILES:
@@ -92,16 +119,16 @@ class Mirror:
 
     def read(self, commit: str, path: str) -> bytes:
         """The file `path`, which is one of `files(commit)`."""
-        return self.out("cat-file", "blob", f"{commit}:{path}")
+        return self.out("cat-file", "blob", f"{commit}:{self.folder}/{path}" if self.folder else f"{commit}:{path}")
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
         """git, in the mirror, with no settings but its own."""
-        return subprocess.run(["git", *arguments], cwd=self.path, env=_environment(), stdin=subprocess.DEVNULL,
+        return subprocess.run(["git", *arguments], cwd=self.path, env=_environment() | environment, stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=FETCH_SECONDS)
 
-    def out(self, *arguments: str) -> bytes:
+    def out(self, *arguments: str, **environment: str) -> bytes:
         """What git says. Raises RuntimeError where it fails."""
-        done = self.run(*arguments)
+        done = self.run(*arguments, **environment)
         if done.returncode:
             raise RuntimeError(f"git {arguments[0]}: {done.stderr.decode(errors='replace')[-500:]}")
         return done.stdout
@@ -111,6 +138,15 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in KEPT if name in os.environ} | {
         "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": str(SETTINGS), "GIT_ATTR_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes", "LC_ALL": "C.UTF-8"}
+
+
+def public(url: str) -> str:
+    """A repository's URL without the secrets that it may hold."""
+    found = re.fullmatch(r"(?P<scheme>[A-Za-z+]+)://((?P<user>[^@/]*)@)?(?P<rest>[^?#]*).*", url, re.S)
+    if not found or found["scheme"] == "file":
+        return url
+    user = re.sub(r":.*", "", found["user"] or "", flags=re.S) if "ssh" in found["scheme"] else ""  # elsewhere it may be a token
+    return f"{found['scheme']}://{user}{'@' if user else ''}{found['rest']}"
 
 
 def address(url: str) -> str:

@@ -14,6 +14,9 @@ from include.markup import markdown
 # except BREAKING CHANGE, which is written in capitals (rules 1, 4, 5, 12, 13, 15, 16)
 _SUBJECT = re.compile(r"(?P<kind>[A-Za-z][A-Za-z-]{0,19})(\((?P<scope>[^()]{1,100})\))?(?P<breaking>!)?: +(?P<text>\S.*)", re.S)
 _FOOTER = re.compile(r"^BREAKING[ -]CHANGE: +\S", re.M)
+# docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls, and
+# docs.gitlab.com/user/markdown/#gitlab-specific-references; with a project before the sign it is another project's issue
+_ISSUE = re.compile(r"(?<![\w/#&;.-])(?:#|GH-)(\d{1,10})(?![\w-])|(https?://[^\s<>()\"']{1,300}/issues/\d{1,10})(?!\d)", re.I)
 SECTIONS = {"feat": "Features", "fix": "Fixes", "perf": "Performance"}
 FIRST = Version(1, 0, 0)
 MAX_VERSION = 64
@@ -21,13 +24,14 @@ MAX_VERSION = 64
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit: `at` is when it was committed, `stories` the values of its `Story:` trailers."""
+    """One commit: `at` is when it was committed, `stories` the values of its `Story:` trailers; a `merge` has several parents."""
 
     sha: str
     at: datetime
     subject: str
     body: str = ""
     stories: tuple[str, ...] = ()
+    merge: bool = False
 
     @property
     def kind(self) -> str:
@@ -40,6 +44,12 @@ class Commit:
         """Whether it says that it breaks what users rely on."""
         match = _SUBJECT.fullmatch(self.subject)
         return bool(match and match["breaking"]) or bool(_FOOTER.search(self.body))
+
+    @property
+    def issues(self) -> set[str]:
+        """The issues that its words name: numbers (`#12`, `GH-12`) and addresses, as an issue tracker would link them."""
+        text = f"{self.subject}\n{self.body}"
+        return {number or link for number, link in _ISSUE.findall(text)}
 
     @property
     def title(self) -> str:

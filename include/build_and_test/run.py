@@ -9,6 +9,7 @@ from semver import Version
 from sqlalchemy import Connection, Engine, RowMapping, select
 
 from include.artifacts import Artifacts
+from include.attestation import Keys, keys_of
 from include.build_and_test.blame import stories_of
 from include.build_and_test.commits import Commit, asked_version, changelog, next_version
 from include.build_and_test.container import Container, Docker, no_docker
@@ -16,17 +17,22 @@ from include.build_and_test.flaky import remembered
 from include.build_and_test.git import Mirror
 from include.build_and_test.runner import Runner
 from include.build_and_test.sandbox import Sandbox
+from include.build_and_test.sbom import packages_in, sbom
 from include.build_and_test.trial import Tested, tried
+from include.connection import Connection as PlainConnection
+from include.connection import Connections, no_connections
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
-from include.ledger.tables import commit_stories, commits, releases, stories
+from include.ledger.tables import commit_stories, commits, releases, stories, tracker_issues
 from include.ledger.trail import event, record
 from include.markup import plain
 from include.mirror import address
 from include.parts.repository import Repository
 from include.product import Product, home
+from include.provenance import Built, signed
 
 NEVER_SHIPPED = ("failed", "rolled_back")  # what such a release brought still counts as new for the next one
+SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Means:
-    """What opens doors for a build: a Docker engine."""
+    """What opens doors for a build: connections by name, the one that signs provenance, where there is one, a Docker engine."""
 
+    connections: Connections = no_connections
+    signing_key: PlainConnection | None = None
     docker: Docker = no_docker
 
 
@@ -55,8 +63,8 @@ def build(engine: Engine, product: Product, run: Run, artifacts: Artifacts, requ
 
     `request` is what a person asked for in the release form: `{"version": "1.4.0" or "", "note": str, "by": str}`.
     The result publishes the candidate's key; has `rests` (why) where there is nothing new; has `failed` (why) where the tests
-    do not speak for a release, which is recorded all the same. Raises InputError where the repository, its branch or the
-    version asked for is wrong.
+    do not speak for a release, which is recorded all the same. `untied` are the commits that tie to no story, newest first.
+    Raises InputError where the repository, its branch, the version asked for or a connection is wrong.
     """
     if (known := result_of(engine, run)) is not None:
         return known
@@ -67,9 +75,11 @@ def build(engine: Engine, product: Product, run: Run, artifacts: Artifacts, requ
         return _build(engine, product.name, product.repository, run, artifacts, request, means)
 
 
-def _build(engine: Engine, name: str, repository: Repository, run: Run, artifacts: Artifacts,
-           request: dict[str, Any] | None, means: Means) -> Result:
-    mirror = Mirror(home() / "mirrors" / f"{name}.git", address(repository.url), repository.branch)
+def _build(engine: Engine, name: str, repository: Repository, run: Run, artifacts: Artifacts, request: dict[str, Any] | None,
+           means: Means) -> Result:
+    keys = keys_of(means.signing_key) if means.signing_key else None
+    mirror = Mirror(home() / "mirrors" / f"{name}.git", address(repository.url), repository.branch, repository.path,
+                    means.connections(repository.connection) if repository.connection else None)
     head = mirror.fetch()
     with reading(engine) as connection:
         known = connection.execute(select(releases).where(releases.c.product == name)).mappings().all()
@@ -79,18 +89,31 @@ def _build(engine: Engine, name: str, repository: Repository, run: Run, artifact
     plan = _plan(mirror, head, known, (request or {}).get("version") or "")
     archive = mirror.archive(head)
     tested = tried(_runner(name, repository, means.docker), archive, repository)
-    tied = [commit.sha for commit in plan.fresh if commit.stories] if tested.tests["failures"] else []
+    tied = [commit.sha for commit in plan.fresh if commit.stories or commit.issues] if tested.tests["failures"] else []
     files = {sha: mirror.touched(sha) for sha in tied}
     log = f"builds/{name}/{plan.version}/{head[:12]}.log"
     artifacts.write(log, tested.log)
     artifact, digest = artifacts.keep(archive, ".tar")
+    papers = {} if tested.failed else _papers(artifacts, run, repository, plan, archive, keys)
     release = {
         "key": str(run.key.release(plan.version)), "product": name, "version": plan.version, "commit": head,
         "previous": plan.previous, "artifact": artifact, "digest": digest, "changelog": changelog(plan.version, plan.fresh),
         "tests": tested.tests | ({"reason": tested.failed} if tested.failed else {}),
-        "status": "failed" if tested.failed else "candidate", "at": run.at,
+        "status": "failed" if tested.failed else "candidate", "at": run.at, "sbom": None, "provenance": None, **papers,
     }
     return finish(engine, run, lambda connection: _written(connection, run, plan, release, tested, files) | {"log": log})
+
+
+def _papers(artifacts: Artifacts, run: Run, repository: Repository, plan: Plan, archive: bytes,
+            keys: Keys | None) -> dict[str, str]:
+    """Keep what tells of a candidate, each by its digest: its bill of materials and, where there is a key, its provenance."""
+    digest = f"sha256:{hashlib.sha256(archive).hexdigest()}"
+    document = sbom(run.product, plan.version, digest, run.at, packages_in(archive))
+    name, of_sbom = artifacts.keep(document, ".cdx.json")
+    if keys is None:
+        return {"sbom": name}
+    built = Built(run.product, plan.version, plan.commit, digest, of_sbom)
+    return {"sbom": name, "provenance": artifacts.keep(signed(run, repository, built, keys), ".intoto.json")[0]}
 
 
 def _plan(mirror: Mirror, head: str, known: Sequence[RowMapping], asked: str) -> Plan:
@@ -117,23 +140,25 @@ def _written(connection: Connection, run: Run, plan: Plan, release: dict[str, An
              files: Mapping[str, Sequence[str]]) -> Result:
     """Write the release, its commits, the stories that they name, flaky tests, and the events. `files`: what commits touched."""
     key = release["key"]
-    ties = {commit.sha: set(commit.stories) for commit in plan.fresh}
+    ties = _ties(connection, run.product, plan.fresh)
     blamed = _blamed(connection, run.product, tested.tests["failures"], ties, files)
     release["tests"] |= {"stories": blamed} if blamed else {}
+    untied = [commit for commit in reversed(plan.fresh) if not commit.merge and not ties.get(commit.sha)]
     seen = set(connection.scalars(select(commits.c.sha).where(commits.c.product == run.product)))
-    upsert(connection, releases, [release])
+    upsert(connection, releases, [release | {"untied": [commit.sha for commit in untied]}])
     upsert(connection, commits, [
         {"product": run.product, "sha": commit.sha, "author": None, "at": commit.at, "subject": plain(commit.subject),
          "kind": commit.kind, "breaking": commit.breaking, "release": key} for commit in plan.fresh])
     named = {story for commit in plan.fresh for story in commit.stories}
-    known = named.intersection(connection.scalars(select(stories.c.id).where(stories.c.product == run.product)))
-    upsert(connection, commit_stories, [
-        {"product": run.product, "sha": commit.sha, "story_id": story}
-        for commit in plan.fresh for story in commit.stories if story in known], keep=True)
+    known = set().union(*ties.values())
+    upsert(connection, commit_stories, [{"product": run.product, "sha": sha, "story_id": story}
+                                        for sha, tied in ties.items() for story in sorted(tied)], keep=True)
     record(connection, run, _events(run, release, [commit for commit in plan.fresh if commit.sha not in seen]))
     return {"publish": [] if tested.failed else [key], "release": key, "commit": plan.commit, "digest": release["digest"],
             "commits": len(plan.fresh), "tests": release["tests"], "stories": sorted(known),
             "unknown_stories": sorted(plain(story, 100) for story in named - known),
+            "sbom": release["sbom"], "provenance": release["provenance"],
+            "untied": [{"commit": commit.sha, "subject": plain(commit.subject, 200)} for commit in untied[:SHOWN]],
             "flaky": remembered(connection, run, plan.commit, tested.tests.get("flaky", [])),
             **({"failed": f"{key} at {plan.commit[:12]}: {tested.failed}{_of(blamed)}"} if tested.failed else {})}
 
@@ -146,7 +171,7 @@ def _blamed(connection: Connection, product: str, failures: Sequence[str], ties:
     known = list(connection.scalars(select(stories.c.id).where(stories.c.product == product)))
     touched: dict[str, set[str]] = {}
     for sha, tied in ties.items():
-        for story in tied.intersection(known):
+        for story in tied:
             touched.setdefault(story, set()).update(files.get(sha, ()))
     found = {test: stories_of(test, known, touched) for test in failures}
     return {test: blamed for test, blamed in found.items() if blamed}
@@ -156,6 +181,19 @@ def _of(blamed: Mapping[str, Sequence[str]]) -> str:
     """What a message says of the stories that failing tests speak for."""
     found = sorted({story for tied in blamed.values() for story in tied})
     return f" (of {', '.join(found[:5])})" if found else ""
+
+
+def _ties(connection: Connection, product: str, fresh: Sequence[Commit]) -> dict[str, set[str]]:
+    """The stories that each commit answers: those of its trailers, and those that the issues which it names mirror."""
+    known = set(connection.scalars(select(stories.c.id).where(stories.c.product == product)))
+    mirrored = connection.execute(select(tracker_issues.c.number, tracker_issues.c.url, tracker_issues.c.story_id)
+                                  .join(stories, stories.c.id == tracker_issues.c.story_id).where(stories.c.product == product))
+    issues: dict[str, set[str]] = {}
+    for number, url, story in mirrored:
+        issues.setdefault(number, set()).add(story)
+        issues.setdefault(url, set()).add(story)
+    return {commit.sha: known.intersection(commit.stories).union(*(issues.get(issue, ()) for issue in commit.issues))
+            for commit in fresh}
 
 
 def _events(run: Run, release: dict[str, Any], merged: Sequence[Commit]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 
+from include.connection import Connections, no_connections
 from include.dependency_management.contracts import Change, UnreadableError, changes, load
 from include.errors import InputError
 from include.manifests import Component, read_manifests
@@ -24,16 +25,18 @@ class Reading:
     set_aside: list[str] = field(default_factory=list)
 
 
-def read(product: Product, commit: str | None = None, since: str | None = None) -> Reading:
+def read(product: Product, commit: str | None = None, since: str | None = None,
+         connections: Connections = no_connections) -> Reading:
     """Read the product's repository at `commit` (None: the head of its branch), and compare its interface files with `since`.
 
     A repository that can't be reached is set aside like a manifest that can't be read: nothing else waits for it.
     """
     if product.repository is None:
         return Reading()
-    url = product.repository.url
-    mirror = Mirror(home() / "mirrors" / "dependencies" / f"{product.name}.git", address(url), product.repository.branch)
+    source = product.repository
     try:
+        mirror = Mirror(home() / "mirrors" / "dependencies" / f"{product.name}.git", address(source.url), source.branch,
+                        source.path, connections(source.connection) if source.connection else None)
         head = mirror.fetch()
     except (InputError, RuntimeError) as error:
         return Reading(set_aside=[plain(str(error), 500)])

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from include.artifacts import Artifacts
+from include.connection import Connections, no_connections
 from include.dependency_management.blocks import RULE, Row, asked_by_rule, settle
 from include.dependency_management.overview import overview
 from include.dependency_management.picture import picture
@@ -32,7 +33,8 @@ from include.product import Product
 SHOWN = 50
 
 
-def manage(engine: Engine, product: Product, run: Run, artifacts: Artifacts, portfolio: Sequence[Product]) -> Result:
+def manage(engine: Engine, product: Product, run: Run, artifacts: Artifacts, portfolio: Sequence[Product],
+           connections: Connections = no_connections) -> Result:
     """Bring the graph up to date after a product's stories changed (the key is a product) or it was deployed (a release).
 
     `portfolio` are all products with a file that can be read. Returns the stories `blocked` and `unblocked`, `problems`,
@@ -43,18 +45,18 @@ def manage(engine: Engine, product: Product, run: Run, artifacts: Artifacts, por
     if known := result_of(engine, run):
         return known
     with lease(engine, f"dependencies {product.name}", f"{run.phase} {run.run_id}", wait=1200):
-        found = _read(engine, product, run)
+        found = _read(engine, product, run, connections)
     with lease(engine, "dependencies", f"{run.phase} {run.run_id}", wait=1200):
         return _manage(engine, run, artifacts, portfolio, found)
 
 
-def _read(engine: Engine, product: Product, run: Run) -> Reading:
+def _read(engine: Engine, product: Product, run: Run, connections: Connections) -> Reading:
     """What the repository says: of a deployed release beside the one before, else of its newest commit beside what runs."""
     with reading(engine) as connection:
         running = deployed_versions(connection).get(product.name)
         commit = commit_of(connection, product.name, run.key.version)
         since = commit_of(connection, product.name, previous(connection, run.key) if run.key.version else running)
-    return read(product, commit, since)
+    return read(product, commit, since, connections)
 
 
 def _manage(engine: Engine, run: Run, artifacts: Artifacts, portfolio: Sequence[Product], found: Reading) -> Result:

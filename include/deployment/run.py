@@ -10,7 +10,9 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
+from include.connection import Connection
 from include.deployment.freeze import frozen
+from include.deployment.provenance import demand_provenance
 from include.deployment.question import override, unsure
 from include.deployment.record import (
     Outcome,
@@ -35,7 +37,7 @@ from include.product import Product
 NOBODY = ("automatic", "timeout", "unknown")  # who may not override a freeze: no person
 
 
-def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> Result:
+def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, signing_key: Connection | None = None) -> Result:
     """Deploy the release that the run's key names (`product|version`).
 
     The first release gets all traffic once it is healthy; a later one goes through the product's canary steps and is rolled
@@ -44,7 +46,8 @@ def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> 
     `steps`, and, when it did not succeed, `failed` (why) and `signals` (keys to publish as signals). Where a person has to
     decide (`asked` by the canary, or `frozen`) all traffic is on the running version, and the result bears the question
     (`ask`, `subject`, `body`, …) that `settle` takes the answer of.
-    Raises InputError when the key names no release or a gate has not let it through.
+    Raises InputError when the key names no release, a gate has not let it through, or its provenance does not hold, which is
+    verified with the connection `signing_key` (see `demand_provenance`).
     """
     known = result_of(engine, run)
     if known is not None:
@@ -55,7 +58,7 @@ def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> 
         raise InputError(f"deployment needs a release as its key (product|version), not {str(run.key)!r}")
     with lease(engine, f"deployment:{product.name}", run.run_id):
         known = result_of(engine, run)
-        return known if known is not None else _deploy(engine, product, run, artifacts)
+        return known if known is not None else _deploy(engine, product, run, artifacts, signing_key)
 
 
 def ensure_running(engine: Engine, product: Product, artifacts: Artifacts) -> str | None:
@@ -71,7 +74,8 @@ def ensure_running(engine: Engine, product: Product, artifacts: Artifacts) -> st
         return release.version
 
 
-def settle(engine: Engine, product: Product, run: Run, artifacts: Artifacts, decision: dict[str, Any]) -> Result:
+def settle(engine: Engine, product: Product, run: Run, artifacts: Artifacts, decision: dict[str, Any],
+           signing_key: Connection | None = None) -> Result:
     """Do what a person decided (`{"accepted", "by", "note"}`) about the question that `deploy` came to in this run.
 
     A canary that could not tell is walked again, and goes on where it can't; or the release is rolled back. A freeze is
@@ -91,7 +95,7 @@ def settle(engine: Engine, product: Product, run: Run, artifacts: Artifacts, dec
             return finish(engine, run, partial(
                 _declined, product=product, run=run, release=gated_release(engine, run),
                 previous=running_release(engine, product.name), asked=asked, decision=decision, why=refusal))
-        return _deploy(engine, product, run, artifacts, Answer(
+        return _deploy(engine, product, run, artifacts, signing_key, Answer(
             asked["gate"], decision, datetime.fromisoformat(asked["until"]) if asked.get("until") else None))
 
 
@@ -125,10 +129,11 @@ def refused(asked: Result, decision: dict[str, Any]) -> str | None:
     return None
 
 
-def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
+def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, signing_key: Connection | None,
             answer: Answer | None = None) -> Result:
     release, previous = gated_release(engine, run), running_release(engine, product.name)
     target = Target(product)
+    demand_provenance(target.deployment, signing_key, release, artifacts)
     if previous and previous.key == release.key:
         restore(target, release, artifacts)
         return finish(engine, run, lambda _: {"publish": [], "status": "succeeded", "version": release.version,

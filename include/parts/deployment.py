@@ -123,3 +123,6 @@ class Deployment(Part):
     approvers: list[str] = Field([], description="Ids of the users who may answer what a deployment asks (a canary that can't "
                                                  "tell, a freeze); without any, whoever may write the DAG.")
     answer_hours: float | None = Field(None, gt=0, le=24 * 365, description="No answer within these hours means no.")
+    require_provenance: bool | None = Field(None, description=(
+        "Whether a release must bear our signature on how it was made. Without this: as soon as there is an Airflow connection "
+        "signing_key."))
