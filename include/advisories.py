@@ -1,6 +1,7 @@
 """Advisories about packages in a folder of OSV's JSON files (ossf.github.io/osv-schema), and what they affect."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from semver import Version as SemVersion
 
 from include.errors import InputError
 
-# Types of package URLs whose versions are ordered here, and what OSV calls their ecosystem.
-ECOSYSTEMS = {"pypi": "PyPI", "npm": "npm", "golang": "Go"}
+# Types of package URLs whose versions are ordered here, and what OSV calls their ecosystem, up to its first dot or colon.
+ECOSYSTEMS = {"pypi": "PyPI", "npm": "npm", "golang": "Go", "cargo": "crates"}
+_SUFFIX = re.compile(r"[.:].*", re.DOTALL)
 MAX_FILES = 200_000
 MAX_BYTES = 5_000_000
 Advisory = dict[str, Any]
@@ -71,7 +73,8 @@ def _advisory(path: Path) -> Advisory:
 def _affected(advisory: Mapping[str, Any], ecosystem: str) -> Iterator[dict[str, Any]]:
     for part in _list(advisory.get("affected")):
         package = part.get("package") if isinstance(part, dict) else None
-        if isinstance(package, dict) and package.get("ecosystem") == ecosystem and isinstance(package.get("name"), str):
+        if isinstance(package, dict) and isinstance(package.get("name"), str) and (
+                _SUFFIX.sub("", str(package.get("ecosystem"))) == ecosystem):
             yield part
 
 

@@ -13,7 +13,11 @@ from include.errors import InputError
 from tests.conftest import SHARED
 
 CASES = SHARED / "cases" / "osv" / "vulns"
-KINDS = {"Go": "golang"}
+KINDS = {"Go": "golang", "crates": "cargo"}
+
+
+def kind(item: dict[str, Any]) -> str:
+    return KINDS[item["package"]["ecosystem"].partition(".")[0]]
 
 
 def case(name: str) -> dict[str, Any]:
@@ -23,7 +27,7 @@ def case(name: str) -> dict[str, Any]:
 
 def scanned(name: str) -> list[dict[str, Any]]:
     """A scan result's findings as this project records them."""
-    return [{"package": f"pkg:{KINDS[item['package']['ecosystem']]}/{item['package']['name']}", "id": found["id"]}
+    return [{"package": f"pkg:{kind(item)}/{item['package']['name']}", "id": found["id"]}
             for result in case(name)["results"] for item in result["packages"] for found in item["vulnerabilities"]]
 
 
@@ -45,8 +49,8 @@ def test_the_scanner_s_findings_come_out_of_its_advisories_in_a_folder(tmp_path:
     """The same packages against the same advisories: what OSV-Scanner found is found, and the rest of the case is new."""
     parts = []
     for item in (item for result in case("b")["results"] for item in result["packages"]):
-        name, version, ecosystem = (item["package"][key] for key in ("name", "version", "ecosystem"))
-        parts.append({"name": name, "version": version, "purl": f"pkg:{KINDS[ecosystem]}/{name}@{version}"})
+        name, version = item["package"]["name"], item["package"]["version"]
+        parts.append({"name": name, "version": version, "purl": f"pkg:{kind(item)}/{name}@{version}"})
         for found in item["vulnerabilities"]:
             (tmp_path / f"{found['id']}.json").write_text(json.dumps(found))
     found = advised(Mirror(tmp_path, "compliance.osv"), components(bom(*parts)), scanned("a"), "shop|1.0.0")
