@@ -76,7 +76,7 @@ def moved(found: Iterable[Found], known: Mapping[str, dict[str, Any]], product: 
             opened.append(item.fingerprint)
             rows.append({"fingerprint": item.fingerprint, "product": product, "kind": item.kind, "severity": item.severity,
                          "title": item.title, "detail": item.detail, "status": "open", "release": None, "first_at": at,
-                         "last_at": at})
+                         "last_at": at, "acknowledged_by": None, "acknowledged_at": None})
     over = [row for name, row in known.items() if row["status"] == "open" and name not in now]
     rows += [row | {"status": "resolved", "last_at": at} for row in over]
     return rows, opened, [row["fingerprint"] for row in over]

@@ -50,7 +50,7 @@ def _drift(version: str | None, found: dict[str, Any], baseline: int) -> list[Di
     if own["share"] != 100.0:
         told.append(Difference("haproxy", f"share of {version} in percent", 100.0, own["share"]))
     for item in own["replicas"]:
-        if item["state"] != "RUNNING":
+        if item["state"] not in ("RUNNING", "STARTING"):  # one that has just come up is not called running yet
             told.append(Difference("supervisor", item["name"], "RUNNING", item["state"]))
         if not item["healthy"]:
             told.append(Difference("haproxy", item["name"], "healthy", "not healthy"))
