@@ -46,7 +46,8 @@ def _row(product: Product, run: Run, release: str, item: Judged, fingerprint: st
     title = plain(f"{product.title} does not keep the rule {rule.id} ({rule.title}): {item.finding.detail}{lapsed}", 500)
     detail = {"rule": rule.id, "serves": rule.cited, "outcome": item.finding.outcome, "remedy": rule.remedy, "waiver": waiver}
     return {"fingerprint": fingerprint, "product": product.name, "kind": KIND, "severity": rule.severity, "title": title,
-            "detail": detail, "status": "open", "release": release, "first_at": run.at, "last_at": run.at}
+            "detail": detail, "status": "open", "release": release, "first_at": run.at, "last_at": run.at,
+            "acknowledged_by": None, "acknowledged_at": None}
 
 
 def _incident(product: Product, description: str) -> dict[str, Any]:

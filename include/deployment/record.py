@@ -209,7 +209,8 @@ def announce(connection: Connection, product: Product, run: Run, release: Releas
     detail = detail | {"deployment": deployment_id(run)}
     upsert(connection, signals, [{
         "fingerprint": fingerprint, "product": product.name, "kind": "deployment", "severity": "high", "title": title,
-        "detail": detail, "status": "open", "release": release.key, "first_at": known or run.at, "last_at": run.at}])
+        "detail": detail, "status": "open", "release": release.key, "first_at": known or run.at, "last_at": run.at,
+        "acknowledged_by": None, "acknowledged_at": None}])
     documents = [event(run, "incident.detected", fingerprint, _incident(product, release, title))]
     if rolled_back:
         documents.append(event(run, "service.rolledback", _service(product), _content(product, release)))

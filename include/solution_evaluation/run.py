@@ -143,7 +143,8 @@ def _raise(connection: Connection, product: Product, run: Run, need: Need, decid
     upsert(connection, signals, [{
         "fingerprint": fingerprint, "product": product.name, "kind": KIND, "severity": change.severity, "title": title,
         "detail": {"need": need.id, "solution": decided["id"], "change": change.kind, "what": change.what},
-        "status": "open", "release": None, "first_at": run.at, "last_at": run.at}])
+        "status": "open", "release": None, "first_at": run.at, "last_at": run.at,
+        "acknowledged_by": None, "acknowledged_at": None}])
     trail.record(connection, run, [trail.event(run, "incident.detected", fingerprint, _incident(product, title))])
     return fingerprint
 
