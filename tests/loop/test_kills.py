@@ -28,7 +28,8 @@ INTO = {"voc_aggregation": 1.0, "build_and_test": 0.1, "compliance_checks": 0.8,
 OWN = {"run_id", "at", "heard_at", "created_at", "updated_at", "started_at", "finished_at", "first_at", "last_at", "result"}
 OWN_KEYS = {"scopes": {"id"}, "scope_items": {"scope_id"}, "deployments": {"id"}, "deployment_steps": {"deployment_id"},
             "events": {"id", "body", "subject"}, "decisions": {"subject"}, "cursors": {"value"}, "checks": {"evidence", "digest"},
-            "delivery_metrics": {"since", "evidence"}, "releases": {"sbom", "provenance"}, "themes": {"trend", "trend_low", "trend_high"}}
+            "delivery_metrics": {"since", "evidence", "value"}, "releases": {"sbom", "provenance"},
+            "themes": {"trend", "trend_low", "trend_high"}}
 
 
 def facts(stage: Stage) -> dict[str, list[str]]:
