@@ -9,18 +9,16 @@ import hashlib
 import logging
 import smtplib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
-import httpx
 from sqlalchemy import Engine
 
 from include.connection import Connection, Connections
 from include.customer_support import store
 from include.errors import InputError
-from include.http_client import Client
 from include.ledger.engine import upsert, writing
 from include.ledger.runs import Run
 from include.ledger.tables import ticket_events
@@ -28,11 +26,11 @@ from include.markup import plain
 from include.parts.desk import Notice
 from include.product import Product
 from include.smtp import session
+from include.webhook import webhook
 
 log = logging.getLogger(__name__)
 GIVE_UP = timedelta(days=1)
 SHOWN = 50  # tickets that a message names
-SECONDS = 20
 Row = dict[str, Any]
 
 
@@ -44,16 +42,6 @@ class Message:
     title: str
     lines: list[str]
     tickets: list[Row]
-
-
-@dataclass(frozen=True)
-class _Hook:
-    url: str
-    allow_hosts: Sequence[str]
-    headers: dict[str, str] = field(default_factory=dict)
-    timeout_seconds: float = SECONDS
-    total_seconds: float = 3 * SECONDS
-    max_bytes: int = 100_000
 
 
 def tell(engine: Engine, product: Product, run: Run, connections: Connections) -> int:
@@ -106,10 +94,8 @@ def _mail(told: Message, notice: Notice, connection: Connection) -> None:
 
 
 def _post(told: Message, notice: Notice, connection: Connection) -> None:
-    hook = _Hook(connection.host or "", notice.allow_hosts)
-    secrets = {"Authorization": f"Bearer {connection.password}"} if connection.password else {}
     body = {"text": "\n".join([told.title, *told.lines]), "tickets": told.tickets}  # `text` is what chats show
-    with Client(hook, secrets) as client:
-        answer = client.send("POST", httpx.URL(hook.url), {"Idempotency-Key": told.id}, body)
-    if answer.status >= 300:
-        raise InputError(f"connection {notice.connection!r}: the webhook answered HTTP {answer.status}")
+    with webhook(connection, notice.allow_hosts) as post:
+        status = post(told.id, body)
+    if status >= 300:
+        raise InputError(f"connection {notice.connection!r}: the webhook answered HTTP {status}")

@@ -8,19 +8,17 @@ tried again by a later run, at most TRIES times; a refusal for good (5xx) gives 
 import logging
 import re
 import smtplib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
 
-import httpx
 from sqlalchemy import Engine, select, update
 
 from include.connection import Connection, Connections
 from include.errors import InputError
-from include.http_client import Client, UnsureError
+from include.http_client import UnsureError
 from include.ledger.engine import reading, writing
 from include.ledger.runs import Run, lease
 from include.ledger.tables import notices
@@ -30,13 +28,13 @@ from include.parts.outcome import Tell
 from include.privacy.contacts import key_of, reachable
 from include.product import Product
 from include.smtp import session
+from include.webhook import webhook
 
 log = logging.getLogger(__name__)
 TRIES = 5
 DOMAIN = "closed-loop"
 PERMANENT = 500  # what SMTP refuses for good, from here on
 CLOSING = 421  # with this the server ends the session
-SECONDS = 20
 _ADDRESS = re.compile(r"[^@\s,<>;:\"()]+@[^@\s,<>;:\"()]+")
 Notice = dict[str, Any]
 Send = Callable[[Notice, Letter, str], None]
@@ -48,16 +46,6 @@ class RefusedError(Exception):
     def __init__(self, problem: str, good: bool = False, stop: bool = False) -> None:
         super().__init__(problem)
         self.good, self.stop = good, stop
-
-
-@dataclass(frozen=True)
-class _Hook:
-    url: str
-    allow_hosts: Sequence[str]
-    headers: dict[str, str] = field(default_factory=dict)
-    timeout_seconds: float = SECONDS
-    total_seconds: float = 3 * SECONDS
-    max_bytes: int = 100_000
 
 
 def tell(engine: Engine, product: Product, run: Run, connections: Connections) -> dict[str, int]:
@@ -173,19 +161,18 @@ def _mailer(opened: ExitStack, said: Tell, connection: Connection) -> Send:
 
 
 def _poster(opened: ExitStack, said: Tell, connection: Connection) -> Send:
-    hook = _Hook(connection.host or "", said.allow_hosts)
-    client = opened.enter_context(Client(hook, {"Authorization": f"Bearer {connection.password}"} if connection.password else {}))
+    post = opened.enter_context(webhook(connection, said.allow_hosts))
 
     def send(row: Notice, letter: Letter, handle: str) -> None:
         body = {"to": handle, "language": row["language"], "subject": letter.subject, "text": letter.text,
                 "story": row["story_id"], "release": row["release"]}
         try:
-            answer = client.send("POST", httpx.URL(hook.url), {"Idempotency-Key": row["message_id"]}, body)
+            status = post(row["message_id"], body)
         except UnsureError:
             raise
         except InputError as error:
             raise RefusedError(str(error), stop=True) from error
-        if answer.status >= 300:
-            raise RefusedError(f"HTTP {answer.status}", answer.status in (400, 404, 410, 422))
+        if status >= 300:
+            raise RefusedError(f"HTTP {status}", status in (400, 404, 410, 422))
 
     return send

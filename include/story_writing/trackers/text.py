@@ -20,6 +20,17 @@ END = "<!-- /closed-loop -->"
 _BLOCK = re.compile(r"<!-- closed-loop: (S-\w+) words=(\w+) title=(\w+) text=(\w+) -->(.*?)<!-- /closed-loop -->", re.DOTALL)
 _FENCE = re.compile(r"`{3,}")
 _WORDS = ("revision", "title", "role", "want", "reason", "acceptance", "effort_days", "due_at")  # what is worth an edit
+# The words of an issue: by whether they are Korean.
+_SAY = {
+    False: {"sentence": "As a {role}, I want {want}, so that {reason}.",
+            "voices": "- Voices: {voices}, of {people} people in a quarter",
+            "metric": "- To move: {name}, down from {now}", "relief": "- Predicted relief: {relief}",
+            "size": "- Size: {days:g} days", "due": "- Due: {at:%Y-%m-%d}",
+            "mend": "To mend before it can be planned"},
+    True: {"sentence": "**{role}**: {reason}, {want} 바랍니다.", "voices": "- 고객의 글: {voices}건, 한 분기에 {people}명",
+           "metric": "- 줄일 것: {name} (지금 {now})", "relief": "- 예측되는 감소: {relief}", "size": "- 크기: {days:g}일",
+           "due": "- 기한: {at:%Y-%m-%d}", "mend": "계획하기 전에 고칠 것"},
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ def draft(story: Row, labels: Iterable[str]) -> Draft:
     title = defused(plain(story["title"], TITLE)) or story["id"]
     said = [*(story.get(name) for name in _WORDS), *_broken(story)]
     words = _digest(json.dumps(said, default=str, ensure_ascii=False))
-    text = (_korean if story["language"] == "ko" else _english)(story)
+    text = _body(story)
     block = f"<!-- closed-loop: {story['id']} words={words} title={_digest(_line(title))} text={_digest(_clean(text))} -->\n" \
             f"{text}\n{END}"
     own = {f"story: {story['kind']}", f"status: {story['status']}"}
@@ -85,7 +96,7 @@ def proposal(story: Row, new: Draft) -> tuple[str, str]:
     korean = story["language"] == "ko"
     lead = "이 이슈의 글은 사람이 고쳤으므로 그대로 둡니다. Closed Loop은 이제 이렇게 쓰려고 합니다:" if korean else \
         "People have made the words of this issue their own, so they stay as they are. Closed Loop would now write:"
-    text = (_korean if korean else _english)(story)
+    text = _body(story)
     return key, f"{told(story['id'], key)}\n{lead}\n\n**{markdown(defused(plain(story['title'], TITLE)), 500)}**\n\n{text}"
 
 
@@ -121,32 +132,20 @@ def _gherkin(text: str) -> str:
     return f"{fence}gherkin\n{text}\n{fence}"
 
 
-def _english(story: Row) -> str:
+def _body(story: Row) -> str:
+    """What an issue says of its story, in the story's language."""
+    say, relief = _SAY[story["language"] == "ko"], _relief(story)
     evidence, metric = story["evidence"] or {}, story["metric"] or {}
-    lines = [f"As a {_safe(story['role'])}, I want {_safe(story['want'])}, so that {_safe(story['reason'])}.", "",
-             f"- Voices: {evidence.get('voices', 0)}, of {evidence.get('people', 0)} people in a quarter"]
+    lines = [say["sentence"].format(**{part: _safe(story[part]) for part in ("role", "want", "reason")}), "",
+             say["voices"].format(voices=evidence.get("voices", 0), people=evidence.get("people", 0))]
     if metric.get("name"):
-        lines.append(f"- To move: {_safe(metric['name'])}, down from {_figure(metric.get('baseline'))}")
-    if (relief := _relief(story)) is not None:
-        lines.append(f"- Predicted relief: {relief}")
-    lines.append(f"- Size: {story['effort_days']:g} days")
+        lines.append(say["metric"].format(name=_safe(metric["name"]), now=_figure(metric.get("baseline"))))
+    if relief is not None:
+        lines.append(say["relief"].format(relief=relief))
+    lines.append(say["size"].format(days=story["effort_days"]))
     if story.get("due_at"):
-        lines.append(f"- Due: {story['due_at']:%Y-%m-%d}")
-    return "\n".join([*lines, *_to_mend(story, "To mend before it can be planned"), "", _gherkin(story["acceptance"])])
-
-
-def _korean(story: Row) -> str:
-    evidence, metric = story["evidence"] or {}, story["metric"] or {}
-    lines = [f"**{_safe(story['role'])}**: {_safe(story['reason'])}, {_safe(story['want'])} 바랍니다.", "",
-             f"- 고객의 글: {evidence.get('voices', 0)}건, 한 분기에 {evidence.get('people', 0)}명"]
-    if metric.get("name"):
-        lines.append(f"- 줄일 것: {_safe(metric['name'])} (지금 {_figure(metric.get('baseline'))})")
-    if (relief := _relief(story)) is not None:
-        lines.append(f"- 예측되는 감소: {relief}")
-    lines.append(f"- 크기: {story['effort_days']:g}일")
-    if story.get("due_at"):
-        lines.append(f"- 기한: {story['due_at']:%Y-%m-%d}")
-    return "\n".join([*lines, *_to_mend(story, "계획하기 전에 고칠 것"), "", _gherkin(story["acceptance"])])
+        lines.append(say["due"].format(at=story["due_at"]))
+    return "\n".join([*lines, *_to_mend(story, say["mend"]), "", _gherkin(story["acceptance"])])
 
 
 def _to_mend(story: Row, head: str) -> list[str]:
