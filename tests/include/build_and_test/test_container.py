@@ -56,7 +56,7 @@ LOOK = r"""
 id -u; id -g
 grep -E '^(CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status | tr -d ' \t'
 ls /sys/class/net
-touch /x /usr/bin/x /root/x /var/tmp/x 2>/dev/null && echo writable
+touch /x /usr/bin/x /opt/x /var/tmp/x 2>/dev/null && echo writable
 ls /var/run/docker.sock /run/docker.sock 2>/dev/null
 ulimit -c
 """
