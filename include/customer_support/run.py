@@ -23,7 +23,8 @@ from include.ledger.engine import upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import cursors, quarantine, signals, suggestions, ticket_clocks, ticket_events, tickets
 from include.markup import plain
-from include.parts.desk import DAYS, Promise, Support, minutes
+from include.parts.calendar import DAYS
+from include.parts.desk import Promise, Support, minutes
 from include.product import Product
 
 if TYPE_CHECKING:  # what learns costs a second to import, and most looks at the clocks have nothing to learn

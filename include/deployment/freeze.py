@@ -9,7 +9,8 @@ from sqlalchemy import Connection, func, select
 from include.deployment.record import Release, brought
 from include.ledger.tables import commit_stories, commits, slo_status, stories
 from include.markup import plain
-from include.parts.deployment import DAYS, Freeze, Window
+from include.parts.calendar import DAYS
+from include.parts.deployment import Freeze, Window
 from include.product import Product
 
 

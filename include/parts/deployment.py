@@ -1,16 +1,14 @@
 """What a product file may say about where it runs, and how traffic moves to a new version."""
 
 from datetime import date
-from typing import Annotated, Literal, get_args
-from zoneinfo import available_timezones
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from include.parts.calendar import DAYS, Day, Zone
 from include.parts.part import Name, Part
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = get_args(Day)
 
 
 class Errors(Part):
@@ -94,15 +92,8 @@ class Freeze(Part):
     """When releases are held back; a person may let one through all the same, with a reason."""
 
     budget: bool = Field(True, description="While the error budget of `slo` is spent, only fixes go live.")
-    zone: str = Field("UTC", description="IANA time zone of the windows, such as Asia/Seoul.")
+    zone: Zone = Field("UTC", description="IANA time zone of the windows, such as Asia/Seoul.")
     windows: list[Window] = Field([], description='Times in which nothing goes live, fixes neither; hours as "16:00", in quotes.')
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            raise ValueError(f"there is no time zone {zone!r}")
-        return zone
 
 
 class Deployment(Part):
