@@ -41,6 +41,11 @@ def errors(rule: Errors, baseline: Counts, candidate: Counts, evidence: float) -
                    "fail" if evidence >= needed else "pass", why)
 
 
+def enough(canary: Canary) -> int:
+    """How many latencies of each side a verdict needs."""
+    return (canary.min_requests + 1) // 2
+
+
 def latency(rule: Latency, least: int, baseline: Sequence[float], candidate: Sequence[float]) -> tuple[Finding, Verdict]:
     """The latencies; unsure with less than `least` of either."""
     before, after = _thinned(baseline), _thinned(candidate)
@@ -67,7 +72,7 @@ def analyse(canary: Canary, share: int, baseline: Arm, candidate: Arm, evidence:
         findings, weights["errors"] = [found], rule.weight
         metrics.append(Metric("errors", "Pass" if found.decision == "pass" else "High", ["errors"]))
     if slow := analysis.metrics.latency:
-        found, verdict = latency(slow, (canary.min_requests + 1) // 2, baseline.ms, candidate.ms)
+        found, verdict = latency(slow, enough(canary), baseline.ms, candidate.ms)
         findings, weights["latency"] = [*findings, found], slow.weight
         metrics.append(Metric("latency", verdict.classification, ["latency"], slow.critical))
     if few := [found for found in findings if found.decision == "unsure"]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.deployment.analysis import Arm, analyse, by_limit, errors
+from include.deployment.analysis import Arm, analyse, by_limit, enough, errors
 from include.deployment.rules import Counts, Finding, Judgement, Replica, judge, total
 from include.deployment.sequential import Evidence, Look
 from include.deployment.target import Target
@@ -74,6 +74,8 @@ class Watch:
                 return step
             if found := judge(self.canary, share, new.counts, self.target.down(new.replicas), len(new.replicas), over,
                               old.counts if baseline else None):
+                if found.verdict == "pass" and baseline and not over and self._few(old, new):
+                    continue
                 return self._judged(share, new, old, found)
 
     def _gather(self, new: "Counter", old: "Counter") -> None:
@@ -98,6 +100,14 @@ class Watch:
             findings += more
         return Step(share, new.counts, self.canary.max_error_rate, found, findings)
 
+    def _few(self, old: "Counter", new: "Counter") -> bool:
+        """Whether latencies are compared, and the log has too few of them yet."""
+        compared = self.canary.analysis is not None and self.canary.analysis.metrics.latency is not None
+        return compared and min(len(self._of(arm)) for arm in (old, new)) < enough(self.canary)
+
+    def _of(self, arm: "Counter") -> list[float]:
+        return [ms for item in arm.replicas for ms in self.ms[item.name]]
+
     def _heard(self) -> None:
         for server, ms in self.log.read():
             self.ms[server].append(ms)
@@ -107,7 +117,7 @@ class Watch:
         deadline = time.monotonic() + SETTLE
         while True:
             self._heard()
-            before, after = ([ms for item in arm.replicas for ms in self.ms[item.name]] for arm in (old, new))
+            before, after = self._of(old), self._of(new)
             if (len(before) >= old.counts.good and len(after) >= new.counts.good) or time.monotonic() > deadline:
                 return before, after
             time.sleep(LOOK / 4)

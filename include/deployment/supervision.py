@@ -55,10 +55,13 @@ def clean_environment(folder: Path) -> dict[str, str]:
 
 
 def script(command: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path | None = None) -> str:
-    """A shell script that becomes `command` with exactly `environment`. Appends to `output` itself where given."""
+    """A shell script that becomes `command` with exactly `environment`. Where `output` is given, what it says goes to the end of
+    that file, even of a command that takes O_APPEND off its output, as HAProxy does: it starts with the file's end as its place."""
     pairs = [f"{name}={value}" for name, value in environment.items()]
-    line = shlex.join(["exec", "env", "-i", *pairs, *command])
-    return f"#!/bin/sh\ncd {shlex.quote(str(directory))} || exit 1\n{line}{f' >>{shlex.quote(str(output))}' if output else ''}\n"
+    lines = ["#!/bin/sh", f"cd {shlex.quote(str(directory))} || exit 1"]
+    if output:
+        lines += [f"exec 1<>{shlex.quote(str(output))} || exit 1", "tail -c 1 <&1 >/dev/null  # moves the shared offset"]
+    return "\n".join([*lines, shlex.join(["exec", "env", "-i", *pairs, *command]), ""])
 
 
 def members(folder: Path) -> list[int]:

@@ -133,9 +133,16 @@ def test_haproxy_killed_comes_back_with_its_weights(ledger: Engine, artifacts: A
         deploy(ledger, shop.model_copy(update={"deployment": shop.deployment.model_copy(update={
             "canary": shop.deployment.canary.model_copy(update={"seconds": 0.2, "when_unsure": "promote"})})}),
             run_of(version, int(version[2])), artifacts)
+    assert ask(shop.deployment.port) == (200, "1.1.0")
+    log = environment.access_log("shop")
+    until(log.read_bytes)
+    before = log.read_bytes()
     os.kill(pid_of("haproxy -db"), signal.SIGKILL)
     until(lambda: status(shop)["haproxy"])
     assert ask(shop.deployment.port) == (200, "1.1.0")
+    until(lambda: len(log.read_bytes()) > len(before))
+    assert log.read_bytes().startswith(before)
+    assert len(log.read_bytes().splitlines()) == len(before.splitlines()) + 1
     until(lambda: all(item["state"] == "RUNNING" for item in status(shop)["versions"]["1.1.0"]["replicas"]))
     settled(ledger, shop, "1.1.0")
 
