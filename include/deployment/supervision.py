@@ -55,8 +55,8 @@ def clean_environment(folder: Path) -> dict[str, str]:
 
 
 def script(command: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path | None = None) -> str:
-    """A shell script that becomes `command` with exactly `environment`. Where `output` is given, what it says goes to the end of
-    that file, even of a command that takes O_APPEND off its output, as HAProxy does: it starts with the file's end as its place."""
+    """A shell script that becomes `command` with exactly `environment`. What it says goes to the end of `output` if given, even
+    of a command that takes O_APPEND off its output, as HAProxy does."""
     pairs = [f"{name}={value}" for name, value in environment.items()]
     lines = ["#!/bin/sh", f"cd {shlex.quote(str(directory))} || exit 1"]
     if output:
