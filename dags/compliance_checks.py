@@ -18,6 +18,7 @@ from include.cycle import (
     SIGNALS,
     STARTED,
     artifacts,
+    connection_or_none,
     ledger,
     publish,
     this_product,
@@ -46,7 +47,7 @@ def compliance_checks() -> None:
         from include.compliance_checks.run import check
 
         attest(ledger(), this_product(), this_run(), question, decision)
-        result = check(ledger(), this_product(), this_run(), artifacts())
+        result = check(ledger(), this_product(), this_run(), artifacts(), connection_or_none("signing_key"))
         if result.get("failed"):
             raise AirflowFailException(result["failed"])
         publish(outlet_events[COMPLIANT], result["publish"])

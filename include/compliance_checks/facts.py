@@ -21,6 +21,7 @@ from include.compliance_checks.licences import NAMES, detect
 from include.compliance_checks.policy import Missing
 from include.compliance_checks.regions import row
 from include.compliance_checks.secrets import secrets_in
+from include.connection import Connection
 from include.ledger.engine import reading
 from include.markup import plain
 from include.parts.compliance import Compliance, PersonalField
@@ -32,7 +33,8 @@ NO_ARCHIVE = Missing("the release has no archive")
 
 @dataclass(frozen=True)
 class Subject:
-    """What is checked: a product's `release` (its row in the ledger) at a time, and its unpacked `tree` (None: no archive)."""
+    """What is checked: a product's `release` (its row in the ledger) at a time, and its unpacked `tree` (None: no archive).
+    `signing_key` is the connection of that name, with which its provenance is verified."""
 
     product: Product
     release: Mapping[str, Any]
@@ -40,6 +42,7 @@ class Subject:
     at: datetime
     engine: Engine
     artifacts: Artifacts
+    signing_key: Connection | None = None
 
 
 Provider = Callable[[Subject], Any]

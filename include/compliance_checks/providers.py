@@ -6,12 +6,12 @@ advisories  {found: [{package, version, id, aliases, severity, summary, new}], s
 sast        {findings: [{file, line, rule, level: error | warning | note, message}], tool, sarif: the SARIF document}
 dockerfile  {files, problems: [{file, line, problem: root | unpinned | remote | secret | pipe, what}]}
 settings    {secrets: [variables that bear one], insecure: [addresses without TLS], replicas: null where nothing is deployed}
-provenance  {trouble: "" | what is wrong, builder, source, keys: [ids of the keys that signed it]}
+provenance  {trouble: "" | why its signature does not hold for this release, builder, source, keys: [ids of what signed it]}
 approvals   [{gate, subject, decision, person, wrote}]
 handling    see `include.compliance_checks.handling`
 """
 
-import base64
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from include.advisories import Mirror as Advisories
+from include.attestation import CONNECTION, ForgedError, keys_of
 from include.compliance_checks.advisories import advised
 from include.compliance_checks.dockerfile import SECRET, dockerfiles
 from include.compliance_checks.four_eyes import approvals, committers, shas_of
@@ -32,6 +33,7 @@ from include.ledger.tables import checks
 from include.markup import plain
 from include.mirror import Mirror, address
 from include.product import home
+from include.provenance import Built, verify
 
 if TYPE_CHECKING:
     from include.compliance_checks.facts import Subject
@@ -137,22 +139,32 @@ def handled(subject: "Subject") -> dict[str, Any]:
 
 
 def provenance(subject: "Subject") -> Any:
-    """What the release's provenance (an in-toto statement in a DSSE envelope) says about how its archive was made."""
-    name = subject.release.get("provenance")
-    if not name or not subject.artifacts.exists(name):
+    """What the release's provenance says, verified as deployment does; of one that does not hold, nothing is believed."""
+    if not (name := subject.release.get("provenance")):
         return Missing("the release has no provenance")
-    envelope = json.loads(subject.artifacts.read(name))
-    statement = json.loads(base64.b64decode(envelope["payload"]))
-    definition = statement["predicate"]["buildDefinition"]
-    trouble = [what for what, wrong in (
-        ("it is about another archive", {"sha256": str(subject.release["digest"]).removeprefix("sha256:")}
-         not in [item["digest"] for item in statement["subject"]]),
-        ("it is about another commit", {"gitCommit": subject.release["commit"]}
-         not in [item["digest"] for item in definition["resolvedDependencies"]]),
-        ("it is signed by nobody", not envelope["signatures"])) if wrong]
-    return {"trouble": "; ".join(trouble), "builder": plain(statement["predicate"]["runDetails"]["builder"]["id"]),
-            "source": plain(definition["resolvedDependencies"][0]["uri"]),
-            "keys": [plain(item["keyid"], 100) for item in envelope["signatures"]]}
+    if subject.signing_key is None:
+        return Missing(f"there is no Airflow connection {CONNECTION!r} to verify it with")
+    said: dict[str, Any] = {"trouble": "", "builder": "", "source": "", "keys": []}
+    try:
+        envelope, bom = (_held(subject, held, what) for held, what in ((name, "provenance"), (subject.release["sbom"], "SBOM")))
+        statement = verify(envelope, keys_of(subject.signing_key), _built(subject.release, bom))
+    except ForgedError as error:
+        return said | {"trouble": plain(str(error), 500)}
+    predicate = statement["predicate"]
+    return said | {"builder": plain(predicate["runDetails"]["builder"]["id"]),
+                   "source": plain(predicate["buildDefinition"]["resolvedDependencies"][0]["uri"]),
+                   "keys": [plain(item["keyid"], 100) for item in json.loads(envelope)["signatures"]]}
+
+
+def _held(subject: "Subject", name: str | None, what: str) -> bytes:
+    if not name or not subject.artifacts.exists(name):
+        raise ForgedError(f"its {what} is not among the artifacts")
+    return subject.artifacts.read(name)
+
+
+def _built(release: Mapping[str, Any], bom: bytes) -> Built:
+    return Built(release["product"], release["version"], release["commit"], str(release["digest"]),
+                 f"sha256:{hashlib.sha256(bom).hexdigest()}")
 
 
 PROVIDERS = {"sbom": sbom, "advisories": advisories, "sast": sast, "dockerfile": dockerfile, "settings": settings,

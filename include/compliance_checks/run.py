@@ -17,6 +17,7 @@ from include.compliance_checks.evidence.bundle import bundle
 from include.compliance_checks.facts import Subject, facts_of
 from include.compliance_checks.policy import Judged, Rule, applying, judge
 from include.compliance_checks.signalled import signal
+from include.connection import Connection as SigningKey
 from include.errors import InputError
 from include.key import Key
 from include.ledger.engine import reading, upsert
@@ -26,14 +27,14 @@ from include.ledger.trail import event, record
 from include.product import Product, home
 
 
-def check(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> Result:
+def check(engine: Engine, product: Product, run: Run, artifacts: Artifacts, signing_key: SigningKey | None = None) -> Result:
     """Check the release that `run.key` names, or for the key of a product (nightly) the release that runs.
 
     The result publishes a candidate's key where no rule of a severity that blocks is broken, else `failed` names those that
     are; for a release that runs, `violations` does. What is broken there, and a broken rule whose waiver is over, becomes a
     signal: `signals` is the product where there is a new one. `evidence` names the folder of what an auditor gets, and the head
-    of its manifest. Raises InputError where the release is unknown, its archive is not the one that was tested, or a policy
-    pack or waiver is wrong.
+    of its manifest. Provenance is verified with the connection `signing_key`. Raises InputError where the release is unknown,
+    its archive is not the one that was tested, or a policy pack or waiver is wrong.
     """
     if (known := result_of(engine, run)) is not None:
         return known
@@ -46,7 +47,7 @@ def check(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> R
     folder = home() / "checks" / hashlib.sha256(f"{run.run_id} {release['key']}".encode()).hexdigest()[:16]
     remove(folder)  # what a killed run left
     try:
-        subject = Subject(product, dict(release), _tree(artifacts, release, folder), run.at, engine, artifacts)
+        subject = Subject(product, dict(release), _tree(artifacts, release, folder), run.at, engine, artifacts, signing_key)
         facts = facts_of(subject)
         judged = [Judged(rule, *judge(rule, facts, CHECKS), _waiver(product, rule, run.at.date())) for rule in rules]
     finally:

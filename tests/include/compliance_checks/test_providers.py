@@ -1,6 +1,5 @@
 """Facts of a release as rules get them; what is not there is missing and says why."""
 
-import base64
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -10,19 +9,27 @@ import pytest
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
+from include.attestation import key_id, keys_of, new_key
 from include.compliance_checks.facts import Subject, facts_of
 from include.compliance_checks.policy import Missing
+from include.connection import Connection
+from include.key import Key
+from include.ledger.runs import Run
+from include.parts.repository import Repository
 from include.product import Product
+from include.provenance import Built, signed
 from tests.conftest import NOW
 
-RELEASE = {"key": "shop|1.4.0", "product": "shop", "version": "1.4.0", "previous": None, "status": "candidate",
+RELEASE: dict[str, Any] = {"key": "shop|1.4.0", "product": "shop", "version": "1.4.0", "previous": None, "status": "candidate",
            "commit": "c" * 40, "digest": "sha256:" + "a" * 64, "tests": {}, "sbom": None, "provenance": None}
+
+KEY, OTHER = (Connection("generic", password=new_key()) for _ in range(2))
 
 
 def facts(engine: Engine, artifacts: Artifacts, tree: Path | None = None, product: dict[str, Any] = {},  # noqa: B006 - only read
-          **release: Any) -> dict[str, Any]:
+          key: Connection | None = None, **release: Any) -> dict[str, Any]:
     made = Product.model_validate({"name": "shop", "title": "Shop", "owner": "team"} | product)
-    return facts_of(Subject(made, RELEASE | release, tree, NOW + timedelta(1), engine, artifacts))
+    return facts_of(Subject(made, RELEASE | release, tree, NOW + timedelta(1), engine, artifacts, key))
 
 
 @pytest.mark.parametrize(("name", "why"), [
@@ -49,16 +56,41 @@ def test_the_parts_and_their_licences_come_from_the_sbom(ledger: Engine, artifac
         "components": 2, "unnamed": ["own"], "unclear": ["own"], "licences": {"MIT": ["six 1"]}}
 
 
+@pytest.fixture
+def signed_release(artifacts: Artifacts) -> dict[str, Any]:
+    """What a build leaves, signed with KEY."""
+    sbom, of_sbom = artifacts.keep(b"{}", ".cdx.json")
+    built = Built("shop", "1.4.0", "c" * 40, RELEASE["digest"], of_sbom)
+    envelope = signed(Run("build_and_test", "r", Key("shop"), NOW), Repository(url="https://e.example/shop", test="t"), built,
+                      keys_of(KEY))
+    return {"sbom": sbom, "provenance": artifacts.keep(envelope, ".json")[0]}
+
+
+def test_provenance_that_holds_says_who_built_from_what(ledger: Engine, artifacts: Artifacts,
+                                                        signed_release: dict[str, Any]) -> None:
+    found = facts(ledger, artifacts, key=KEY, **signed_release)["provenance"]()
+    assert found == {"trouble": "", "builder": "urn:closed-loop:build_and_test",
+                     "source": "git+https://e.example/shop@refs/heads/main", "keys": [key_id(keys_of(KEY).trusted[0])]}
+
+
 @pytest.mark.parametrize(("release", "trouble"), [
-    ({}, ""), ({"digest": "sha256:" + "b" * 64}, "it is about another archive"),
-    ({"commit": "d" * 40}, "it is about another commit")])
-def test_provenance_is_held_against_the_release(ledger: Engine, artifacts: Artifacts, release: dict[str, str],
-                                                trouble: str) -> None:
-    source = {"uri": "git+https://example.com/shop@refs/heads/main", "digest": {"gitCommit": "c" * 40}}
-    statement = {"subject": [{"name": "pkg:generic/shop@1.4.0", "digest": {"sha256": "a" * 64}}], "predicate": {
-        "buildDefinition": {"resolvedDependencies": [source]},
-        "runDetails": {"builder": {"id": "urn:closed-loop:build_and_test"}}}}
-    envelope = {"payload": base64.b64encode(json.dumps(statement).encode()).decode(), "signatures": [{"keyid": "k", "sig": "x"}]}
-    name, _ = artifacts.keep(json.dumps(envelope).encode())
-    found = facts(ledger, artifacts, provenance=name, **release)["provenance"]()
-    assert found == {"trouble": trouble, "builder": "urn:closed-loop:build_and_test", "source": source["uri"], "keys": ["k"]}
+    ({"digest": "sha256:" + "b" * 64}, "another archive"), ({"commit": "d" * 40}, "another commit"),
+    ({"version": "1.5.0"}, "another release"), ({"sbom": "gone"}, "its SBOM is not among"),
+    ({"provenance": "gone"}, "its provenance is not among"), ({}, "no signature on it is one of a trusted key")])
+def test_provenance_that_does_not_hold_is_broken(ledger: Engine, artifacts: Artifacts, signed_release: dict[str, Any],
+                                                 release: dict[str, Any], trouble: str) -> None:
+    found = facts(ledger, artifacts, key=KEY if release else OTHER, **signed_release | release)["provenance"]()
+    assert trouble in found["trouble"] and (found["builder"], found["keys"]) == ("", [])
+
+
+@pytest.mark.parametrize("signatures", [[], [{"keyid": "k", "sig": "eA=="}]])
+def test_what_nobody_signed_is_broken(ledger: Engine, artifacts: Artifacts, signed_release: dict[str, Any],
+                                      signatures: list[dict[str, str]]) -> None:
+    envelope = json.loads(artifacts.read(signed_release["provenance"])) | {"signatures": signatures}
+    forged: dict[str, Any] = {"provenance": artifacts.keep(json.dumps(envelope).encode())[0]}
+    assert "no signature" in facts(ledger, artifacts, key=KEY, **signed_release | forged)["provenance"]()["trouble"]
+
+
+def test_without_a_key_nothing_is_shown(ledger: Engine, artifacts: Artifacts, signed_release: dict[str, Any]) -> None:
+    found = facts(ledger, artifacts, **signed_release)["provenance"]()
+    assert isinstance(found, Missing) and "'signing_key'" in found.why
