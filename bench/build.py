@@ -18,12 +18,12 @@ from docker.utils import kwargs_from_env
 
 from bench.rows import row
 from include.archive import extract
-from include.build_and_test.container import Container
 from include.build_and_test.git import Mirror
-from include.build_and_test.runner import Runner
-from include.build_and_test.sandbox import Sandbox
 from include.build_and_test.trial import tried
 from include.parts.repository import Repository
+from include.sandbox.container import Container
+from include.sandbox.process import Sandbox
+from include.sandbox.runner import Runner
 from local.sample.history import create
 
 TIMES = 5

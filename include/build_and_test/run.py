@@ -12,11 +12,8 @@ from include.artifacts import Artifacts
 from include.attestation import Keys, keys_of
 from include.build_and_test.blame import stories_of
 from include.build_and_test.commits import Commit, asked_version, changelog, next_version
-from include.build_and_test.container import Container, Docker, no_docker
 from include.build_and_test.flaky import remembered
 from include.build_and_test.git import Mirror
-from include.build_and_test.runner import Runner
-from include.build_and_test.sandbox import Sandbox
 from include.build_and_test.sbom import packages_in, sbom
 from include.build_and_test.trial import Tested, tried
 from include.connection import Connection as PlainConnection
@@ -30,6 +27,8 @@ from include.mirror import address
 from include.parts.repository import Repository
 from include.product import Product, home
 from include.provenance import Built, signed
+from include.sandbox.chosen import runner_of
+from include.sandbox.container import Docker, no_docker
 
 NEVER_SHIPPED = ("failed", "rolled_back")  # what such a release brought still counts as new for the next one
 SHOWN = 50
@@ -88,7 +87,7 @@ def _build(engine: Engine, name: str, repository: Repository, run: Run, artifact
         return finish(engine, run, lambda _: {"publish": [], "commit": head, "rests": rests})
     plan = _plan(mirror, head, known, (request or {}).get("version") or "")
     archive = mirror.archive(head)
-    tested = tried(_runner(name, repository, means.docker), archive, repository)
+    tested = tried(runner_of(name, repository, means.docker), archive, repository)
     tied = [commit.sha for commit in plan.fresh if commit.stories or commit.issues] if tested.tests["failures"] else []
     files = {sha: mirror.touched(sha) for sha in tied}
     log = f"builds/{name}/{plan.version}/{head[:12]}.log"
@@ -125,15 +124,6 @@ def _plan(mirror: Mirror, head: str, known: Sequence[RowMapping], asked: str) ->
     version = asked_version(asked, last) if asked else next_version(last, since_last)
     fresh = since_last if base == last else mirror.commits(head, shipped[base]["commit"] if base else None)
     return Plan(head, str(version), str(base) if base else None, fresh)
-
-
-def _runner(product: str, repository: Repository, docker: Docker) -> Runner:
-    """Where the product's commands run. On an engine that several share, builds are told apart by where our home is."""
-    folder = home() / "builds" / product
-    if repository.runner == "process":
-        return Sandbox(folder, repository.limits, repository.setup is not None, repository.network is not False)
-    where = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
-    return Container(docker(repository.registry), f"{product}-{where}", folder, repository)
 
 
 def _written(connection: Connection, run: Run, plan: Plan, release: dict[str, Any], tested: Tested,

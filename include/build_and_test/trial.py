@@ -4,10 +4,10 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from include.build_and_test.junit import Report, UnreadableError, read_report
-from include.build_and_test.runner import Outcome, Runner
 from include.markup import plain
 from include.parts.repository import Repository
+from include.sandbox.junit import Report, UnreadableError, read_report
+from include.sandbox.runner import Outcome, Runner
 
 NO_TESTS = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0, "failures": []}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.build_and_test.junit import MAX_BYTES, MAX_NAMES, Report, UnreadableError, parse_report, read_report
+from include.sandbox.junit import MAX_BYTES, MAX_NAMES, Report, UnreadableError, parse_report, read_report
 
 CASES = b"""<testsuites tests="99"><testsuite name="a" failures="0"><testcase classname="t.A" name="ok"/>
 <testcase classname="t.A" name="bad"><failure message="no"/></testcase><testcase name="boom"><error/></testcase>

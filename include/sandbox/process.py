@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from include.archive import extract, remove
-from include.build_and_test.runner import Outcome, bounded, over_disk, over_memory, over_processes, over_time
 from include.parts.repository import Limits
+from include.sandbox.runner import Outcome, bounded, over_disk, over_memory, over_processes, over_time
 
 GUARD = Path(__file__).with_name("guard.py")
 ADDRESS_BYTES = 16 * 1024**3  # of each process; runtimes reserve far more than they use

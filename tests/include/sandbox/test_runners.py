@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
-from include.build_and_test.container import Container
-from include.build_and_test.junit import UnreadableError, read_report
-from include.build_and_test.runner import OUTPUT_BYTES, Runner
-from include.build_and_test.sandbox import Sandbox
 from include.parts.repository import Repository
+from include.sandbox.container import Container
+from include.sandbox.junit import UnreadableError, read_report
+from include.sandbox.process import Sandbox
+from include.sandbox.runner import OUTPUT_BYTES, Runner
 from tests.docker import IMAGE, engine
 
 GREEN = '<testsuite><testcase classname="t" name="a"/></testsuite>'

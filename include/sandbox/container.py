@@ -21,10 +21,10 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import Ulimit
 
 from include.archive import extract, remove
-from include.build_and_test.junit import UnreadableError
-from include.build_and_test.runner import Outcome, bounded, over_disk, over_memory, over_processes, over_time
 from include.errors import InputError
 from include.parts.repository import Repository
+from include.sandbox.junit import UnreadableError
+from include.sandbox.runner import Outcome, bounded, over_disk, over_memory, over_processes, over_time
 
 Docker = Callable[[str | None], APIClient]  # the engine; where an image's registry asks who we are, by the connection's name
 

@@ -1,4 +1,4 @@
-"""What processes need besides tests/include/build_and_test/test_runners.py: nothing but we ourselves ends them."""
+"""What processes need besides tests/include/sandbox/test_runners.py: nothing but we ourselves ends them."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from include.build_and_test import sandbox as module
-from include.build_and_test.runner import Outcome
-from include.build_and_test.sandbox import Sandbox
 from include.parts.repository import Limits
+from include.sandbox import process as module
+from include.sandbox.process import Sandbox
+from include.sandbox.runner import Outcome
 
 EMPTY = bytes(1024)  # a tar of nothing
 
@@ -99,7 +99,7 @@ def test_what_a_test_locked_is_removed_too(sandbox: Sandbox) -> None:
 
 
 def test_a_killed_task_leaves_no_process_behind(sandbox: Sandbox) -> None:
-    script = f"from pathlib import Path\nfrom include.build_and_test.sandbox import Sandbox\n" \
+    script = f"from pathlib import Path\nfrom include.sandbox.process import Sandbox\n" \
              f"from include.parts.repository import Limits\n" \
              f"Sandbox(Path({str(sandbox.folder)!r}), Limits()).run('echo $$ > pid; sleep 1000', 100)"
     task = subprocess.Popen([sys.executable, "-c", script])

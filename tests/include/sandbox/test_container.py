@@ -1,4 +1,4 @@
-"""What containers promise besides tests/include/build_and_test/test_runners.py, on a real Docker engine."""
+"""What containers promise besides tests/include/sandbox/test_runners.py, on a real Docker engine."""
 
 import io
 import os
@@ -14,10 +14,10 @@ from docker import APIClient
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
-from include.build_and_test.container import LABEL, Container
 from include.build_and_test.run import Means, build
 from include.errors import InputError
 from include.parts.repository import Repository
+from include.sandbox.container import LABEL, Container
 from tests.docker import IMAGE, engine
 from tests.include.build_and_test.conftest import Repo, a_run
 
@@ -97,7 +97,7 @@ def test_an_image_that_is_nowhere_is_named(made: Made) -> None:
 
 def test_what_a_killed_task_left_is_removed_by_the_next(made: Made, client: APIClient, tmp_path: Path) -> None:
     runner = made()
-    script = (f"import docker, pathlib\nfrom include.build_and_test.container import Container\n"
+    script = (f"import docker, pathlib\nfrom include.sandbox.container import Container\n"
               f"from include.parts.repository import Repository\n"
               f"client = docker.APIClient(base_url={os.environ.get('DOCKER_HOST')!r}, version='auto')\n"
               f"runner = Container(client, {runner.name!r}, pathlib.Path({str(tmp_path)!r}),"

@@ -1,0 +1,1 @@
+"""Where a product's own commands run, bounded: its code is untrusted."""
