@@ -29,11 +29,12 @@ class Provision(_Part):
 
     source: Annotated[str, Field(min_length=1, description="The official title.")]
     article: Annotated[str, Field(min_length=1)]
+    title: str | None = Field(None, description="The article's own heading.")
     says: str | None = Field(None, description="What it asks for, in a line.")
     url: Annotated[str, Field(pattern="^https://")] | None = None
 
     def __str__(self) -> str:
-        return f"{self.source} {self.article}"
+        return f"{self.source} {self.article}" + (f" ({self.title})" if self.title else "")
 
 
 class Example(_Part):

@@ -1,5 +1,6 @@
 """Every rule of every pack finds what it is there for, and packs apply where the law does."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,24 @@ def test_each_rule_shows_how_it_passes_fails_and_is_not_shown(rule: Rule) -> Non
     assert outcomes >= ({"pass", "not_shown"} if rule.check == "attested" else {"pass", "fail", "not_shown"})
     assert rule.check in CHECKS and set(rule.needs) <= set(PROVIDERS)
     assert all(item.article and (item.says or item.url) for item in rule.serves) and rule.remedy
+
+
+@pytest.mark.parametrize(("name", "law", "form"), [
+    ("privacy-gdpr", "Regulation (EU) 2016/679 (General Data Protection Regulation)",
+     r"(Art\. (\d+))(\(\d\)(\([a-f]\))?)?( and \(\d\))?"),
+    ("privacy-pipa", "개인정보 보호법 (Personal Information Protection Act)", r"(제(\d+)조(의\d+)?)(제\d+항(제\d+호)?)?"),
+    ("privacy-ccpa", "California Consumer Privacy Act of 2018 (Cal. Civ. Code)",
+     r"(§ 1798\.(\d+))\([a-z]{1,2}\)(\(\d\))?( and \(b\))?"),
+    ("privacy-appi", "個人情報の保護に関する法律 (Act on the Protection of Personal Information)", r"(第(\d+)条)(第\d+項)?")])
+def test_a_privacy_rule_cites_its_law_as_the_law_counts_with_the_articles_own_heading(name: str, law: str, form: str) -> None:
+    headings: dict[str, set[str | None]] = {}
+    for provision in (item for rule in HOUSE[name].rules for item in rule.serves):
+        cited = re.fullmatch(form, provision.article)
+        assert provision.source == law and cited, provision.article
+        headings.setdefault(cited[1], set()).add(provision.title)
+        assert provision.says and str(provision).endswith(f"{provision.article} ({provision.title})")
+    assert all(len(found) == 1 and None not in found for found in headings.values())
+    assert len(set.union(*headings.values())) == len(headings)
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.check == "attested"], ids=lambda rule: rule.id)
