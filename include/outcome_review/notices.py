@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, func, select, update
 from include.ledger.engine import upsert
 from include.ledger.runs import Run
 from include.ledger.tables import contacts, notices, stories, story_themes, suggestions, theme_voices, tickets, voices
+from include.outbox import SENT, UNSURE, WAITING
 from include.outcome_review.letters import Letter, Values, code, notice_id, reference, template, written
 from include.outcome_review.looking import Outcome
 from include.outcome_review.windows import Shipment
@@ -16,8 +17,7 @@ from include.parts.outcome import Tell
 from include.product import Product
 
 MAIL, WEBHOOK, TICKET = "mail", "webhook", "ticket"
-WAITING, SENDING, SENT, FAILED, UNSURE, GIVEN_UP, WITHDRAWN = (
-    "waiting", "sending", "sent", "failed", "unsure", "given_up", "withdrawn")
+WITHDRAWN = "withdrawn"
 NEWS = timedelta(days=30)  # what shipped longer ago is no news
 
 

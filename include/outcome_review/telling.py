@@ -1,9 +1,4 @@
-"""Sending what is in the outbox, each notice at most once.
-
-Before a notice is sent, that it is being sent is written down and committed. Where the process dies after that, or the server's
-answer is lost, nobody knows whether it arrived: such a notice is unsure, and never sent again. What the server surely refused is
-tried again by a later run, at most TRIES times; a refusal for good (5xx) gives up.
-"""
+"""Sending what is in the outbox, each notice at most once (see `include.outbox`)."""
 
 import logging
 import re
@@ -17,35 +12,22 @@ from typing import Any
 from sqlalchemy import Engine, select, update
 
 from include.connection import Connection, Connections
-from include.errors import InputError
 from include.http_client import UnsureError
 from include.ledger.engine import reading, writing
 from include.ledger.runs import Run, lease
 from include.ledger.tables import notices
+from include.outbox import CUT_OFF, FAILED, GIVEN_UP, SENDING, SENT, TRIES, UNSURE, WAITING, RefusedError, mailer, poster
 from include.outcome_review.letters import Letter
-from include.outcome_review.notices import FAILED, GIVEN_UP, MAIL, SENDING, SENT, UNSURE, WAITING, WEBHOOK, WITHDRAWN, letter_of
+from include.outcome_review.notices import MAIL, WEBHOOK, WITHDRAWN, letter_of
 from include.parts.outcome import Tell
 from include.privacy.contacts import key_of, reachable
 from include.product import Product
-from include.smtp import session
-from include.webhook import webhook
 
 log = logging.getLogger(__name__)
-TRIES = 5
 DOMAIN = "closed-loop"
-PERMANENT = 500  # what SMTP refuses for good, from here on
-CLOSING = 421  # with this the server ends the session
 _ADDRESS = re.compile(r"[^@\s,<>;:\"()]+@[^@\s,<>;:\"()]+")
 Notice = dict[str, Any]
 Send = Callable[[Notice, Letter, str], None]
-
-
-class RefusedError(Exception):
-    """The notice was surely not taken; `good` says for good, `stop` that others needn't be tried now."""
-
-    def __init__(self, problem: str, good: bool = False, stop: bool = False) -> None:
-        super().__init__(problem)
-        self.good, self.stop = good, stop
 
 
 def tell(engine: Engine, product: Product, run: Run, connections: Connections) -> dict[str, int]:
@@ -118,7 +100,7 @@ def _due(engine: Engine, product: Product) -> list[Notice]:
 def _close_unfinished(engine: Engine, product: Product) -> None:
     with writing(engine) as connection:
         connection.execute(update(notices).where(notices.c.product == product.name, notices.c.status == SENDING)
-                           .values(status=UNSURE, problem="it was cut off while it was sent", sent_at=notices.c.tried_at))
+                           .values(status=UNSURE, problem=CUT_OFF, sent_at=notices.c.tried_at))
 
 
 def _note(engine: Engine, row: Notice, **values: Any) -> str:
@@ -142,37 +124,21 @@ def mail_of(row: Notice, letter: Letter, handle: str, said: Tell) -> EmailMessag
 
 
 def _mailer(opened: ExitStack, said: Tell, connection: Connection) -> Send:
-    server = opened.enter_context(session(connection))
+    mail = mailer(opened, connection)
 
     def send(row: Notice, letter: Letter, handle: str) -> None:
         if not _ADDRESS.fullmatch(handle):
             raise RefusedError("what is kept is no mail address", good=True)
-        try:
-            server.send_message(mail_of(row, letter, handle, said))
-        except smtplib.SMTPNotSupportedError as error:
-            raise RefusedError("the server takes no such address", good=True) from error
-        except smtplib.SMTPRecipientsRefused as error:  # its text has the address, which is nobody's business
-            [(code, _)] = error.recipients.values()
-            raise RefusedError(f"SMTP {code}", code >= PERMANENT) from error
-        except smtplib.SMTPResponseException as error:
-            raise RefusedError(f"SMTP {error.smtp_code}", error.smtp_code >= PERMANENT, error.smtp_code == CLOSING) from error
+        mail(mail_of(row, letter, handle, said))
 
     return send
 
 
 def _poster(opened: ExitStack, said: Tell, connection: Connection) -> Send:
-    post = opened.enter_context(webhook(connection, said.allow_hosts))
+    post = poster(opened, connection, said.allow_hosts)
 
     def send(row: Notice, letter: Letter, handle: str) -> None:
-        body = {"to": handle, "language": row["language"], "subject": letter.subject, "text": letter.text,
-                "story": row["story_id"], "release": row["release"]}
-        try:
-            status = post(row["message_id"], body)
-        except UnsureError:
-            raise
-        except InputError as error:
-            raise RefusedError(str(error), stop=True) from error
-        if status >= 300:
-            raise RefusedError(f"HTTP {status}", status in (400, 404, 410, 422))
+        post(row["message_id"], {"to": handle, "language": row["language"], "subject": letter.subject, "text": letter.text,
+                                 "story": row["story_id"], "release": row["release"]})
 
     return send
