@@ -3,28 +3,18 @@
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from include.dockerfile import Instruction, instructions
 from include.markup import plain
 
 NAMES = re.compile(r"(dockerfile|containerfile)([.-][\w.-]+)?|[\w.-]+\.(dockerfile|containerfile)", re.IGNORECASE)
 MAX_BYTES = 1_000_000
 SECRET = re.compile(r"(^|_)(passw(or)?d|passphrase|secret|token|(api|access|private)_?key|credentials?)(_|$)", re.IGNORECASE)
 _URL = re.compile(r"^(https?|ftp)://|^git@|\.git(#.*)?$")
-_HEREDOC = re.compile(r"<<-?\s*([\"']?)([A-Za-z_]\w*)\1")
 _VARIABLE = re.compile(r"\$\{?(\w+)(?::?-([^}]*))?\}?")
 _ROOT = re.compile(r"(root|0)(:.*)?")
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One instruction: its name in capitals, what follows with continued lines joined, and the line where it starts."""
-
-    name: str
-    value: str
-    line: int
 
 
 def dockerfiles(tree: Path) -> dict[str, Any]:
@@ -49,33 +39,6 @@ def problems(text: str) -> list[tuple[int, str, str]]:
     """
     lines = list(instructions(text))
     return sorted([*_root(lines), *_unpinned(lines), *_remote(lines), *_secrets(lines), *_piped(lines)])
-
-
-def instructions(text: str) -> Iterator[Instruction]:
-    """The instructions of a Dockerfile: comments and the bodies of here-documents left out, continued lines joined."""
-    escape = "`" if re.match(r"\s*#\s*escape\s*=\s*`", text) else "\\"
-    joined, start, ends = "", 0, list[str]()
-    for number, line in enumerate(text.splitlines(), 1):
-        if ends:
-            if line.strip() == ends[0]:
-                ends.pop(0)
-            continue
-        if line.lstrip().startswith("#") or (not line.strip() and not joined):
-            continue
-        start = start or number
-        bare = line.rstrip()
-        joined += bare.removesuffix(escape).strip() + " "
-        if bare.endswith(escape):
-            continue
-        ends = [match[2] for match in _HEREDOC.finditer(joined)]
-        yield from _instruction(joined, start)
-        joined, start = "", 0
-    yield from _instruction(joined, start)
-
-
-def _instruction(text: str, line: int) -> Iterator[Instruction]:
-    if parts := text.split(maxsplit=1):
-        yield Instruction(parts[0].upper(), parts[1].strip() if len(parts) > 1 else "", line)
 
 
 def _words(value: str) -> list[str]:
