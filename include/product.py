@@ -26,6 +26,7 @@ from include.parts.monitoring import Monitoring
 from include.parts.outcome import Outcome
 from include.parts.part import Name, Part
 from include.parts.planning import Planning
+from include.parts.reports import Reports
 from include.parts.repository import Repository
 from include.parts.solutions import Solutions
 from include.parts.stories import Stories
@@ -51,6 +52,7 @@ class Product(Part):
     slo: str | None = Field(None, description="Path of an OpenSLO YAML file; relative paths start at the product file.")
     monitoring: Monitoring = Monitoring()
     outcome: Outcome = Outcome()
+    reports: Reports = Reports()
     support: Support | None = None
     solutions: Solutions = Solutions()
     depends_on: list[DependsOn] = Field([], description="The products that this one needs.")

@@ -81,7 +81,8 @@ def _json(name: str) -> Column[Any]:
 
 
 # What each run of a phase came to: written in the same transaction as its rows, so a run that comes again finds its answer.
-phase_runs = Table("phase_runs", metadata, _key("phase"), _key("run_id"), _key("key"), _at("at"), _json("result"))
+phase_runs = Table("phase_runs", metadata, _key("phase"), _key("run_id"), _key("key"), _at("at"), _json("result"),
+                   Index(None, "phase", "key", "at"))
 leases = Table("leases", metadata, _key("name"), _word("holder"), _at("expires_at"))
 cursors = Table("cursors", metadata, _key("name"), _json("value"))
 # The CDEvents trail; `id` follows from what happened, so an event is there once.
@@ -125,12 +126,14 @@ models = Table("models", metadata, _key("product"), _key("field"), Column("versi
                _at("decided_at"), _word("decided_by"))
 # `status`: open, planned, resolved, reopened, merged (then its voices are in `merged_into`). `per_week` and `trend` bear their
 # 95 % intervals; `emerging_since` is set while a theme grows faster than chance; `summary` is an assistant's, where there is one.
-# `state` is what knows a theme again.
+# `state` is what knows a theme again. `severity` is the worst that a tenth of its troubles of the last five weeks bear, `weeks`
+# its voices in each of these weeks, oldest first.
 themes = Table("themes", metadata, _key("id"), _word("product"), _text("name"), _word("language"), _word("kind"),
                _word("status"), _word("merged_into", True), _count("size"), _number("per_week"), _number("trend"),
                _at("first_seen"), _at("last_seen"), _json("state"), _number("per_week_low"), _number("per_week_high"),
                _number("trend_low"), _number("trend_high"), _at("emerging_since", True), _text("summary", True),
-               Index(None, "product", "status"))
+               _word("severity", True), Column("weeks", JSON(none_as_null=True)),
+               Index(None, "product", "status"), Index(None, "product", "size", "id"), Index(None, "product", "last_seen", "id"))
 # `home`: the theme that a voice came from or would be in, had that theme not been merged into `theme_id`.
 theme_voices = Table("theme_voices", metadata, _key("theme_id", "themes.id"), _key("voice_id", "voices.id"),
                      _number("similarity"), Column("quote", Boolean, nullable=False, default=False), _word("home", True),
@@ -204,8 +207,9 @@ solution_facts = Table("solution_facts", metadata, _key("solution_id", "solution
 # commits that tie to no story.
 commits = Table("commits", metadata, _key("product"), _key("sha"), _word("author", True), _at("at"), _text("subject"),
                 _word("kind"), Column("breaking", Boolean, nullable=False, default=False), _word("release", True),
-                Index(None, "release"))
-commit_stories = Table("commit_stories", metadata, _key("product"), _key("sha"), _key("story_id"), Index(None, "story_id"))
+                Index(None, "release"), Index(None, "sha"))
+commit_stories = Table("commit_stories", metadata, _key("product"), _key("sha"), _key("story_id"), Index(None, "story_id"),
+                       Index(None, "sha"))
 releases = Table("releases", metadata, _key("key"), _word("product"), _word("version"), _word("commit"), _word("previous", True),
                  _text("artifact", True), _word("digest", True), _text("changelog"), _json("tests"), _word("status"), _at("at"),
                  _text("sbom", True), _text("provenance", True), Column("untied", JSON(none_as_null=True)),
@@ -246,8 +250,12 @@ rollups = Table("rollups", metadata, _key("product"), Column("minute", UtcDateTi
 coarse_rollups = Table("coarse_rollups", metadata, _key("product"), _key("span"), Column("minute", UtcDateTime, primary_key=True),
                        _key("version"), _key("route"), _count("requests"), _count("errors"), _number("p50"), _number("p95"),
                        _number("p99"), _json("durations"))
+# Any other series of the product's sources by the minute: its mean is `total` / `n`.
+series_minutes = Table("series_minutes", metadata, _key("product"), _key("series"),
+                       Column("minute", UtcDateTime, primary_key=True), _number("total", False), _count("n"))
 slo_status = Table("slo_status", metadata, _key("product"), _key("slo"), _key("run_id"), _number("target", False),
-                   _number("sli"), _number("budget_left"), _number("burn_rate"), _count("requests"), _at("at"))
+                   _number("sli"), _number("budget_left"), _number("burn_rate"), _count("requests"), _at("at"),
+                   Index(None, "product", "slo", "at"))
 signals = Table("signals", metadata, _key("fingerprint"), _word("product"), _word("kind"), _word("severity"), _text("title"),
                 _json("detail"), _word("status"), _word("release", True), _at("first_at"), _at("last_at"),
                 _word("acknowledged_by", True), _at("acknowledged_at", True), Index(None, "product", "status"))
@@ -294,3 +302,14 @@ notices = Table("notices", metadata, _key("story_id", "stories.id"), _key("autho
                 _word("release"), _word("language"), _word("voice_id"), _word("message_id"), _word("status"), _count("attempts"),
                 _text("problem", True), _at("made_at"), _at("tried_at", True), _at("sent_at", True), _word("answer", True),
                 Index(None, "product", "status"))
+
+# Step 4: reports. `cause`: schedule, release, hand (`asked_by` is who). `numbers` is the report itself, all else a rendering of it:
+# `files` names those by language and kind, with their digests; `digest` is that of the numbers which they show. `previous` is the
+# report that it is compared with.
+reports = Table("reports", metadata, _key("id"), _word("product"), _word("audience"), _word("cause"), _word("asked_by", True),
+                _at("since"), _at("at"), _word("previous", True), _json("numbers"), _word("digest"), _json("files"),
+                Index(None, "product", "audience", "at"))
+# Who gets it, once. `channel`: mail, slack, webhook. `status` as in `notices`, but nobody withdraws.
+deliveries = Table("deliveries", metadata, _key("report_id", "reports.id"), _key("recipient"), _word("channel"),
+                   _word("language"), _word("status"), _count("attempts"), _text("problem", True), _word("message_id"),
+                   _at("made_at"), _at("tried_at", True), _at("sent_at", True), Index(None, "status"))
