@@ -33,8 +33,8 @@ class Recipient(Part):
     language: Language = "en"
     mail: Address | None = Field(None, description="Their mail address.")
     slack: str | None = Field(None, description="The Airflow connection of a Slack incoming webhook (its host is the URL).")
-    webhook: str | None = Field(None, description="The Airflow connection of a webhook (its host is the URL, a password is sent as "
-                                                  "a bearer token): it gets the numbers as JSON.")
+    webhook: str | None = Field(None, description="The Airflow connection of a webhook (its host is the URL, a password is sent "
+                                                  "as a bearer token): it gets the numbers as JSON.")
     allow_hosts: list[Host] = Field([], description="For slack and webhook: hosts that may have a private or loopback address.")
 
     @property
