@@ -1,7 +1,7 @@
 """`python -m include.deployment plan|check|verdicts PRODUCT [--ledger URL]`: look at an environment without touching it.
 
 plan: what the next deployment would change, since the product's file differs from what runs. check: whether the ledger, HAProxy
-and supervisord agree. Both print one line a difference and end with 1 where there is one. verdicts: what the newest deployment
+and the target agree. Both print one line a difference and end with 1 where there is one. verdicts: what the newest deployment
 was judged by, as a Markdown table.
 """
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.deployment.analysis import Arm, analyse, by_limit, enough, errors
-from include.deployment.rules import Counts, Finding, Judgement, Replica, judge, total
+from include.deployment.environment import Environment
+from include.deployment.rules import Counts, Finding, Judgement, judge, total
 from include.deployment.sequential import Evidence, Look
-from include.deployment.target import Target
 from include.parts.deployment import Canary
+from include.targets.target import Replica
 
 LOOK = 0.2  # seconds between two looks at the counters
 SETTLE = 1.0  # seconds until what the counters have is in the log too
@@ -29,11 +30,12 @@ class Step:
     findings: Sequence[Finding] = ()
 
 
-def walk(target: Target, version: str, canary: Canary, note: Callable[[Step], None], halted: Callable[[], bool]) -> Step:
+def walk(environment: Environment, version: str, canary: Canary, note: Callable[[Step], None],
+         halted: Callable[[], bool]) -> Step:
     """Raise the share of `version` step by step; `note` gets each step. Ends at the first that fails; returns the last."""
-    watch = Watch(target, version, canary, halted)
+    watch = Watch(environment, version, canary, halted)
     for share in canary.steps:
-        target.share(version, share)
+        environment.share(version, share)
         step = watch.step(share)
         note(step)
         if not step.judgement.go:
@@ -45,17 +47,17 @@ class Watch:
     """What a new version and its baseline answer, from step to step. The evidence about errors is that of all steps. A step fails
     as soon as `halted` says so."""
 
-    def __init__(self, target: Target, version: str, canary: Canary, halted: Callable[[], bool]) -> None:
-        self.target, self.version, self.canary, self.halted = target, version, canary, halted
+    def __init__(self, environment: Environment, version: str, canary: Canary, halted: Callable[[], bool]) -> None:
+        self.environment, self.version, self.canary, self.halted = environment, version, canary, halted
         self.evidence = Evidence()
         self._errors = canary.analysis.metrics.errors if canary.analysis else None
-        self.log = Tail(target.log)
+        self.log = Tail(environment.traffic.log)
         self.ms: dict[str, array[float]] = defaultdict(lambda: array("d"))
 
     def step(self, share: int) -> Step:
         """Watch one step until it can be judged."""
-        baseline = self.target.baseline() if share < 100 and self.canary.analysis else []
-        new, old = Counter(self.target, self.target.of(self.version)), Counter(self.target, baseline)
+        baseline = self.environment.baseline() if share < 100 and self.canary.analysis else []
+        new, old = Counter(self.environment, self.environment.of(self.version)), Counter(self.environment, baseline)
         self._heard()  # what was answered before is no part of this step
         self.ms.clear()
         deadline = time.monotonic() + self.canary.seconds
@@ -72,7 +74,7 @@ class Watch:
             over = time.monotonic() > deadline
             if step := self._alarmed(share, new.counts, old.counts) if baseline else None:
                 return step
-            if found := judge(self.canary, share, new.counts, self.target.down(new.replicas), len(new.replicas), over,
+            if found := judge(self.canary, share, new.counts, self.environment.down(new.replicas), len(new.replicas), over,
                               old.counts if baseline else None):
                 if found.verdict == "pass" and baseline and not over and self._few(old, new):
                     continue
@@ -126,14 +128,14 @@ class Watch:
 class Counter:
     """What some servers counted since this began, though HAProxy may be restarted meanwhile."""
 
-    def __init__(self, target: Target, replicas: Sequence[Replica]) -> None:
-        self.target, self.replicas = target, replicas
-        self.counts, self._before = Counts(), target.counts(replicas)
+    def __init__(self, environment: Environment, replicas: Sequence[Replica]) -> None:
+        self.environment, self.replicas = environment, replicas
+        self.counts, self._before = Counts(), environment.counts(replicas)
         self._told = (0, 0)
 
     def look(self) -> None:
         """Count what came since the last look."""
-        now = self.target.counts(self.replicas)
+        now = self.environment.counts(self.replicas)
         self.counts += total(item.since(self._before.get(name, Counts())) for name, item in now.items())
         self._before = now
 

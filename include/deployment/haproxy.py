@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.deployment.rules import Counts, Replica
+from include.deployment.rules import Counts
 from include.errors import InputError
 from include.parts.deployment import Deployment
+from include.targets.target import Replica
 
 CHECK = "check inter 500ms fall 2 rise 1"
 ANSWERS = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx")
@@ -73,7 +74,7 @@ def config(deployment: Deployment, runtime_socket: Path, replicas: Sequence[Repl
     """The text of haproxy.cfg."""
     head = CONFIG.format(description=description(deployment), socket=runtime_socket, port=deployment.port,
                          log_format=LOG_FORMAT, health=deployment.health)
-    return head + "".join(f"  server {item.name} 127.0.0.1:{item.port} weight {item.weight} {CHECK}\n" for item in replicas)
+    return head + "".join(f"  server {item.name} {item.address} weight {item.weight} {CHECK}\n" for item in replicas)
 
 
 def program() -> str:
@@ -158,7 +159,7 @@ class Runtime:
             self.delete(name)
 
     def _add(self, item: Replica) -> None:
-        self._expect(f"add server app/{item.name} 127.0.0.1:{item.port} weight {item.weight} {CHECK}", "New server registered.")
+        self._expect(f"add server app/{item.name} {item.address} weight {item.weight} {CHECK}", "New server registered.")
         self._expect(f"enable health app/{item.name}", "")
         self._expect(f"enable server app/{item.name}", "")
 

@@ -1,4 +1,4 @@
-"""Do the product file, the ledger, HAProxy and supervisord agree? What differs is told; nothing is changed."""
+"""Do the product file, the ledger, HAProxy and the target agree? What differs is told; nothing is changed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from include.deployment import haproxy
+from include.deployment.environment import Environment
 from include.deployment.record import running_release
-from include.deployment.target import Target
 from include.product import Product
 
 
@@ -26,15 +26,15 @@ class Difference:
 
 def drift(engine: Engine, product: Product) -> list[Difference]:
     """How what runs differs from what the ledger says; while a deployment is under way, it does."""
-    release, target = running_release(engine, product.name), Target(product)
-    return _drift(release.version if release else None, target.status(), len(target.baseline()))
+    release, environment = running_release(engine, product.name), Environment(product)
+    return _drift(release.version if release else None, environment.status(), len(environment.baseline()))
 
 
 def plan(engine: Engine, product: Product) -> list[Difference]:
     """What the next deployment changes besides the version, since the product's file says something else than what runs; after
     all that drifted, which it mends too."""
-    target = Target(product)
-    return drift(engine, product) + _plan(target)
+    environment = Environment(product)
+    return drift(engine, product) + _plan(environment)
 
 
 def _drift(version: str | None, found: dict[str, Any], baseline: int) -> list[Difference]:
@@ -50,8 +50,8 @@ def _drift(version: str | None, found: dict[str, Any], baseline: int) -> list[Di
     if own["share"] != 100.0:
         told.append(Difference("haproxy", f"share of {version} in percent", 100.0, own["share"]))
     for item in own["replicas"]:
-        if item["state"] not in ("RUNNING", "STARTING"):  # one that has just come up is not called running yet
-            told.append(Difference("supervisor", item["name"], "RUNNING", item["state"]))
+        if item["state"] not in ("running", "starting"):  # one that has just come up is not called running yet
+            told.append(Difference("target", item["name"], "running", item["state"]))
         if not item["healthy"]:
             told.append(Difference("haproxy", item["name"], "healthy", "not healthy"))
     if (expected := 2 + sum(len(entry["replicas"]) for entry in running.values())) != found["processes"] and not told:
@@ -59,22 +59,22 @@ def _drift(version: str | None, found: dict[str, Any], baseline: int) -> list[Di
     return told
 
 
-def _plan(target: Target) -> list[Difference]:
-    deployment, replicas = target.deployment, target.replicas()
+def _plan(environment: Environment) -> list[Difference]:
+    deployment, replicas = environment.deployment, environment.replicas()
     if not replicas:
         return [Difference("file", "replicas", deployment.replicas, 0)]
     told = []
     for version in sorted({item.version for item in replicas}):
-        if (count := len(target.of(version))) != deployment.replicas:
+        if (count := len(environment.of(version))) != deployment.replicas:
             told.append(Difference("file", f"replicas of {version}", deployment.replicas, count))
     for item in replicas:
-        wanted, started = target.wanted(item), target.started(item) or {"command": None, "env": {}}
+        wanted, started = environment.target.recipe(item), environment.started(item) or {"command": None, "env": {}}
         if wanted["command"] != started["command"]:
             told.append(Difference("file", f"command of {item.name}", wanted["command"], started["command"]))
         if changed := sorted(name for name in wanted["env"].keys() | started["env"].keys()
                              if wanted["env"].get(name) != started["env"].get(name)):  # their values may be secret
             told.append(Difference("file", f"environment of {item.name}", f"other {', '.join(changed)}", "as it was started"))
-    running = target.haproxy.description()
+    running = environment.haproxy.description()
     if running is not None and running != (needed := haproxy.description(deployment)):
         told.append(Difference("file", "port and digest of HAProxy's configuration", needed, running))
     return told

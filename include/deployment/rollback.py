@@ -7,6 +7,7 @@ import semver
 from sqlalchemy import Connection, Engine, select, update
 
 from include.artifacts import Artifacts
+from include.deployment.environment import Environment
 from include.deployment.record import (
     Outcome,
     Release,
@@ -19,13 +20,13 @@ from include.deployment.record import (
     stories_of,
 )
 from include.deployment.rollout import archive, restore
-from include.deployment.target import DeploymentError, Target
 from include.errors import InputError
 from include.ledger.engine import reading
 from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import deployments, releases, stories
 from include.markup import plain
 from include.product import Product
+from include.targets.target import DeploymentError
 
 
 def rollback(engine: Engine, product: Product, run: Run, who: str, version: str, why: str, artifacts: Artifacts) -> Result:
@@ -49,9 +50,9 @@ def rollback(engine: Engine, product: Product, run: Run, who: str, version: str,
         if known := result_of(engine, run):
             return known
         running, release = _both(engine, product.name, version)
-        target = Target(product)
+        environment = Environment(product)
         begin(engine, product, run, running.version, "rollback", who)
-        outcome = _go_back(target, running, release, artifacts, why)
+        outcome = _go_back(environment, running, release, artifacts, why)
         return finish(engine, run, partial(_conclude, product=product, run=run, running=running, release=release,
                                            outcome=outcome, who=who))
 
@@ -74,14 +75,14 @@ def _both(engine: Engine, product: str, version: str) -> tuple[Release, Release]
     return running, earlier[version]
 
 
-def _go_back(target: Target, running: Release, release: Release, artifacts: Artifacts, why: str) -> Outcome:
+def _go_back(environment: Environment, running: Release, release: Release, artifacts: Artifacts, why: str) -> Outcome:
     try:
-        if target.supervisor.alive():  # else all of it has to be started anyway
-            target.start(release.version, partial(archive, artifacts, release))
-            target.wait_healthy(target.of(release.version))
-        restore(target, release, artifacts)
+        if environment.supervisor.alive():  # else all of it has to be started anyway
+            environment.start(release.version, partial(archive, artifacts, release))
+            environment.wait_healthy(environment.of(release.version))
+        restore(environment, release, artifacts)
     except DeploymentError as failure:
-        restore(target, running, artifacts)
+        restore(environment, running, artifacts)
         return Outcome("failed", str(failure), [])
     return Outcome("succeeded", why, [])
 

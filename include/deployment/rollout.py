@@ -1,4 +1,4 @@
-"""How a release gets its traffic, or does not: the product's strategy, on the target, with a way back at each point."""
+"""How a release gets its traffic, or does not: the product's strategy, in its environment, with a way back at each point."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,17 +7,18 @@ from functools import partial
 
 from include.artifacts import Artifacts
 from include.deployment.canary import Step, Watch, walk
+from include.deployment.environment import Environment
 from include.deployment.record import Outcome, Release
 from include.deployment.rules import Counts, Judgement
-from include.deployment.target import DeploymentError, Target
 from include.parts.deployment import Canary
+from include.targets.target import DeploymentError
 
 
 @dataclass(frozen=True)
 class Way:
     """From `fallback`, which runs, to `release`. `noted` gets each step; `halted` says whether to turn back at once."""
 
-    target: Target
+    environment: Environment
     release: Release
     fallback: Release
     artifacts: Artifacts
@@ -31,12 +32,12 @@ class Way:
         return partial(archive, self.artifacts, self.release)
 
 
-def roll_out(target: Target, release: Release, previous: Release | None, artifacts: Artifacts, canary: Canary,
+def roll_out(environment: Environment, release: Release, previous: Release | None, artifacts: Artifacts, canary: Canary,
              note: Callable[[int, Step], None], halted: Callable[[], bool]) -> Outcome:
     """Move traffic to `release` as `canary` judges, or leave all of it with `previous`. `note` gets each step with its number;
     all traffic returns as soon as `halted` says so."""
     try:
-        target.claim_port()
+        environment.traffic.claim_port()
     except DeploymentError as failure:
         return Outcome("failed", str(failure), [])  # nothing was touched
     steps: list[Step] = []
@@ -45,58 +46,58 @@ def roll_out(target: Target, release: Release, previous: Release | None, artifac
         steps.append(step)
         note(len(steps), step)
 
-    fallback = previous if previous and restored(target, previous, artifacts) else None
+    fallback = previous if previous and restored(environment, previous, artifacts) else None
     if not fallback:
-        target.clear()
+        environment.clear()
     try:
         if fallback:
-            last = _guarded(Way(target, release, fallback, artifacts, canary, noted, halted))
+            last = _guarded(Way(environment, release, fallback, artifacts, canary, noted, halted))
             if not last.judgement.go:
-                _back(target, fallback, artifacts)
+                _back(environment, fallback, artifacts)
                 asked = last.judgement.verdict == "unsure" and canary.when_unsure == "ask"
                 return Outcome("asked" if asked else "rolled_back", last.judgement.why, steps)
         else:
-            target.start(release.version, partial(archive, artifacts, release))
-            noted(_first(target))
-        target.only(release.version, partial(archive, artifacts, release))
+            environment.start(release.version, partial(archive, artifacts, release))
+            noted(_first(environment))
+        environment.only(release.version, partial(archive, artifacts, release))
     except DeploymentError as failure:
         if fallback:
-            _back(target, fallback, artifacts)
+            _back(environment, fallback, artifacts)
         else:
-            target.clear()
+            environment.clear()
         return Outcome("failed", str(failure), steps)
     return Outcome("succeeded", None, steps)
 
 
 def _guarded(way: Way) -> Step:
     try:
-        return _BY_STRATEGY[way.target.deployment.strategy](way)
+        return _BY_STRATEGY[way.environment.deployment.strategy](way)
     except BaseException:  # a task that is ended (stopped, timed out, out of disk) leaves no canary behind that nobody watches
-        if way.target.of(way.fallback.version):
-            way.target.share(way.fallback.version, 100)
+        if way.environment.of(way.fallback.version):
+            way.environment.share(way.fallback.version, 100)
         raise
 
 
 def _canary(way: Way) -> Step:
     """Step by step, beside a fresh baseline of the running version where a step leaves it a share."""
     compared = way.canary.analysis is not None and way.canary.steps[0] < 100
-    way.target.start(way.release.version, way.archive, beside=way.fallback.version if compared else None)
-    return walk(way.target, way.release.version, way.canary, way.noted, way.halted)
+    way.environment.start(way.release.version, way.archive, beside=way.fallback.version if compared else None)
+    return walk(way.environment, way.release.version, way.canary, way.noted, way.halted)
 
 
 def _blue_green(way: Way) -> Step:
     """All at once; the running version stays ready until the new one has shown that it works."""
-    way.target.start(way.release.version, way.archive)
+    way.environment.start(way.release.version, way.archive)
     at_once = way.canary.model_copy(update={"steps": [100], "analysis": None})
-    return walk(way.target, way.release.version, at_once, way.noted, way.halted)
+    return walk(way.environment, way.release.version, at_once, way.noted, way.halted)
 
 
 def _rolling(way: Way) -> Step:
     """Replica by replica, never more than one too many."""
-    alone, whole = way.canary.model_copy(update={"analysis": None}), way.target.deployment.replicas
+    alone, whole = way.canary.model_copy(update={"analysis": None}), way.environment.deployment.replicas
     for count in range(1, whole + 1):
-        way.target.roll(way.release.version, way.archive, count)
-        step = Watch(way.target, way.release.version, alone, way.halted).step(100 * count // whole)
+        way.environment.roll(way.release.version, way.archive, count)
+        step = Watch(way.environment, way.release.version, alone, way.halted).step(100 * count // whole)
         way.noted(step)
         if not step.judgement.go:
             break
@@ -106,27 +107,27 @@ def _rolling(way: Way) -> Step:
 _BY_STRATEGY = {"canary": _canary, "blue_green": _blue_green, "rolling": _rolling}
 
 
-def _first(target: Target) -> Step:
+def _first(environment: Environment) -> Step:
     why = "nothing else runs: healthy replicas get all traffic"
-    return Step(100, Counts(), target.deployment.canary.max_error_rate, Judgement("pass", True, why))
+    return Step(100, Counts(), environment.deployment.canary.max_error_rate, Judgement("pass", True, why))
 
 
-def _back(target: Target, release: Release, artifacts: Artifacts) -> None:
+def _back(environment: Environment, release: Release, artifacts: Artifacts) -> None:
     """All traffic returns to `release`; then what a rolling update took of its replicas is started again."""
-    target.only(release.version, partial(archive, artifacts, release))
-    target.fill(release.version, partial(archive, artifacts, release))
+    environment.only(release.version, partial(archive, artifacts, release))
+    environment.fill(release.version, partial(archive, artifacts, release))
 
 
-def restore(target: Target, release: Release, artifacts: Artifacts) -> None:
+def restore(environment: Environment, release: Release, artifacts: Artifacts) -> None:
     """Exactly `release` runs, healthy, with all traffic. Raises DeploymentError."""
-    target.only(release.version, partial(archive, artifacts, release))
-    target.wait_healthy(target.of(release.version))
+    environment.only(release.version, partial(archive, artifacts, release))
+    environment.wait_healthy(environment.of(release.version))
 
 
-def restored(target: Target, release: Release, artifacts: Artifacts) -> bool:
+def restored(environment: Environment, release: Release, artifacts: Artifacts) -> bool:
     """Whether the running version could be restored; one that can't start any more must not keep its mend from starting."""
     try:
-        restore(target, release, artifacts)
+        restore(environment, release, artifacts)
     except DeploymentError:
         return False
     return True

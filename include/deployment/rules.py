@@ -11,22 +11,6 @@ from include.parts.deployment import Canary
 MOST = 256  # HAProxy's greatest weight
 
 
-@dataclass(frozen=True)
-class Replica:
-    """One process of a version, as a server of HAProxy's backend. `weight` is from 0 (no new requests) to 256; `baseline` says
-    that it was started for a comparison with a new version, and goes with it."""
-
-    version: str
-    port: int
-    weight: int = 0
-    baseline: bool = False
-
-    @property
-    def name(self) -> str:
-        """`v1.0.1_41234`: it tells the version in HAProxy's log, and is new with each start."""
-        return f"v{self.version}_{self.port}"
-
-
 def weights(arms: Sequence[tuple[int, int]]) -> list[int]:
     """Weight of each server of some arms, each `(share, servers)`, so that an arm's servers together get its share of requests.
 

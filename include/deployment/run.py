@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
 from include.connection import Connection
+from include.deployment.environment import Environment
 from include.deployment.freeze import frozen
 from include.deployment.provenance import demand_provenance
 from include.deployment.question import override, unsure
@@ -25,7 +26,6 @@ from include.deployment.record import (
     running_release,
 )
 from include.deployment.rollout import restore, roll_out
-from include.deployment.target import Target
 from include.errors import InputError
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
@@ -70,7 +70,7 @@ def ensure_running(engine: Engine, product: Product, artifacts: Artifacts) -> st
         release = running_release(engine, product.name)
         if release is None or product.deployment is None:
             return None
-        restore(Target(product), release, artifacts)
+        restore(Environment(product), release, artifacts)
         return release.version
 
 
@@ -132,16 +132,16 @@ def refused(asked: Result, decision: dict[str, Any]) -> str | None:
 def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, signing_key: Connection | None,
             answer: Answer | None = None) -> Result:
     release, previous = gated_release(engine, run), running_release(engine, product.name)
-    target = Target(product)
-    demand_provenance(target.deployment, signing_key, release, artifacts)
+    environment = Environment(product)
+    demand_provenance(environment.deployment, signing_key, release, artifacts)
     if previous and previous.key == release.key:
-        restore(target, release, artifacts)
+        restore(environment, release, artifacts)
         return finish(engine, run, lambda _: {"publish": [], "status": "succeeded", "version": release.version,
                                               "previous": release.version, "steps": [], "why": "it is running already"})
     if previous and (held := _held(engine, product, run, release, previous, answer)):
         return finish(engine, run, lambda _: held)
-    begin(engine, product, run, previous.version if previous else None, target.deployment.strategy)
-    outcome = roll_out(target, release, previous, artifacts, _canary(target, answer), partial(note, engine, run),
+    begin(engine, product, run, previous.version if previous else None, environment.deployment.strategy)
+    outcome = roll_out(environment, release, previous, artifacts, _canary(environment, answer), partial(note, engine, run),
                        partial(rollback_wanted, engine, product.name))
     return finish(engine, run, partial(_concluded, product=product, run=run, release=release, previous=previous, outcome=outcome,
                                        answer=answer))
@@ -160,9 +160,9 @@ def _held(engine: Engine, product: Product, run: Run, release: Release, previous
     return asked | {"status": "frozen", "why": found.why}
 
 
-def _canary(target: Target, answer: Answer | None) -> Canary:
+def _canary(environment: Environment, answer: Answer | None) -> Canary:
     """How to judge. Who was asked is not asked again: a yes to a canary that could not tell lets it go on, a freeze does not."""
-    canary = target.deployment.canary
+    canary = environment.deployment.canary
     if answer is None:
         return canary
     if answer.gate == "canary":

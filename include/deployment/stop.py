@@ -4,8 +4,8 @@ import shutil
 import sys
 
 from include import environment
-from include.deployment.supervision import Supervisor
 from include.product import home
+from include.targets.supervision import Supervisor
 
 
 def stop(product_name: str) -> None:

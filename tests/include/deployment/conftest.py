@@ -10,7 +10,7 @@ import pytest
 
 from include import environment
 from include.deployment.stop import stop
-from include.deployment.supervision import members
+from include.targets.supervision import members
 
 
 @pytest.fixture(autouse=True)

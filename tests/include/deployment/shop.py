@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
-from include.deployment.target import free_ports
 from include.key import Key
 from include.ledger.engine import upsert, writing
 from include.ledger.runs import Run
 from include.ledger.tables import phase_runs, releases
 from include.product import Product
+from include.targets.target import free_ports
 from tests.conftest import NOW
 
 APP = '''

@@ -16,14 +16,15 @@ from sqlalchemy import Engine, select, update
 
 from include import environment
 from include.artifacts import Artifacts
+from include.deployment.environment import Environment
 from include.deployment.run import deploy, ensure_running
 from include.deployment.status import status
 from include.deployment.stop import stop
-from include.deployment.supervision import members
-from include.deployment.target import Target, free_ports
 from include.ledger.engine import reading, writing
 from include.ledger.tables import deployments, leases
 from include.product import Product
+from include.targets.supervision import members
+from include.targets.target import free_ports
 from tests.crash import ledger_after_kills
 from tests.include.deployment.shop import Customers, ask, candidate, product, run_of
 
@@ -53,7 +54,7 @@ def until(condition: Callable[[], object], seconds: float = 15) -> None:
 
 def weights(shop: Product) -> dict[str, int]:
     """The weight of one replica of each version that is wanted, but for a baseline's."""
-    return {item.version: item.weight for item in Target(shop).replicas() if not item.baseline}
+    return {item.version: item.weight for item in Environment(shop).replicas() if not item.baseline}
 
 
 def pid_of(text: str) -> int:
@@ -143,7 +144,7 @@ def test_haproxy_killed_comes_back_with_its_weights(ledger: Engine, artifacts: A
     until(lambda: len(log.read_bytes()) > len(before))
     assert log.read_bytes().startswith(before)
     assert len(log.read_bytes().splitlines()) == len(before.splitlines()) + 1
-    until(lambda: all(item["state"] == "RUNNING" for item in status(shop)["versions"]["1.1.0"]["replicas"]))
+    until(lambda: all(item["state"] == "running" for item in status(shop)["versions"]["1.1.0"]["replicas"]))
     settled(ledger, shop, "1.1.0")
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import Engine, update
 
 from include.artifacts import Artifacts
 from include.deployment.__main__ import main
+from include.deployment.environment import Environment
 from include.deployment.reconcile import drift, plan
 from include.deployment.run import deploy
 from include.deployment.stop import stop
-from include.deployment.target import Target
 from include.ledger.engine import writing
 from include.ledger.tables import releases
 from include.product import Product
@@ -37,11 +37,11 @@ def test_drift_is_told(ledger: Engine, artifacts: Artifacts) -> None:
     assert shop.deployment
     assert drift(ledger, shop) == plan(ledger, shop) == []
 
-    target = Target(shop)
-    [item] = target.replicas()
-    target.haproxy.command(f"set server app/{item.name} weight 0")
+    place = Environment(shop)
+    [item] = place.replicas()
+    place.haproxy.command(f"set server app/{item.name} weight 0")
     assert told([*drift(ledger, shop)]) == ["haproxy: share of 1.0.0 in percent: wanted 100.0, found 0.0"]
-    target.share("1.0.0", 100)
+    place.share("1.0.0", 100)
     os.kill(pid_of("app.py"), signal.SIGSTOP)
     until(lambda: f"haproxy: {item.name}: wanted healthy, found not healthy" in told([*drift(ledger, shop)]))
     os.kill(pid_of("app.py"), signal.SIGCONT)
@@ -61,7 +61,7 @@ def test_a_plan_tells_what_the_file_changes(ledger: Engine, artifacts: Artifacts
     assert told([*plan(ledger, product())]) == ["file: replicas: wanted 2, found 0"]
     shop = deployed(ledger, artifacts)
     assert shop.deployment
-    [item] = Target(shop).replicas()
+    [item] = Environment(shop).replicas()
     changed = product(shop.deployment.port, replicas=2, env={"GREETING": "secret", "NEW": "secret"}, health="/ready",
                       command="python app.py {port} --quick")
     lines = told([*plan(ledger, changed)])

@@ -11,17 +11,18 @@ import pytest
 from sqlalchemy import Engine, select
 
 from include.artifacts import Artifacts
+from include.deployment.environment import Environment
 from include.deployment.rollback import rollback
 from include.deployment.run import deploy, ensure_running
 from include.deployment.status import status
 from include.deployment.stop import stop
-from include.deployment.target import Target, free_ports
 from include.errors import InputError
 from include.key import Key
 from include.ledger.engine import reading
 from include.ledger.runs import Run
 from include.ledger.tables import deployments, releases, signals, stories
 from include.product import Product
+from include.targets.target import free_ports
 from tests.conftest import NOW
 from tests.crash import ledger_after_kills
 from tests.include.deployment.shop import Customers, ask, candidate, product, run_of
@@ -134,7 +135,8 @@ def test_a_canary_under_way_turns_back_first(ledger: Engine, artifacts: Artifact
     with ThreadPoolExecutor() as pool, Customers(shop.deployment.port).asking() as customers:
         canary = pool.submit(deploy, ledger, slow, run_of("1.2.0", 9), artifacts)
         deadline = time.monotonic() + 30
-        while not Target(slow).baseline() or {item.version: item.weight for item in Target(slow).replicas()}["1.2.0"] != 1:
+        place = Environment(slow)
+        while not place.baseline() or {item.version: item.weight for item in place.replicas()}["1.2.0"] != 1:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         began = time.monotonic()
@@ -157,7 +159,7 @@ def test_a_rollback_killed_half_way_is_taken_up(ledger: Engine, artifacts: Artif
         with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}) as task:
             deadline = time.monotonic() + 30
             wanted = 0 if moment.startswith("the old") else 256
-            while {item.version: item.weight for item in Target(shop).replicas()}.get("1.0.0") != wanted:
+            while {item.version: item.weight for item in Environment(shop).replicas()}.get("1.0.0") != wanted:
                 assert time.monotonic() < deadline
                 time.sleep(0.005)
             task.kill()

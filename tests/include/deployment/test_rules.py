@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.deployment.rules import MOST, Counts, Replica, judge, split, total, weights
+from include.deployment.rules import MOST, Counts, judge, split, total, weights
 from include.parts.deployment import Canary
+from include.targets.target import Replica
 
 CANARY = Canary(steps=[10, 100], seconds=30, min_requests=50, max_error_rate=0.05)
 SOME = st.integers(0, 10_000)

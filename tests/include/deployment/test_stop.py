@@ -12,7 +12,7 @@ from include import environment
 from include.artifacts import Artifacts
 from include.deployment.run import deploy
 from include.deployment.stop import main, stop
-from include.deployment.supervision import MARK, members
+from include.targets.supervision import MARK, members
 from tests.include.deployment.shop import candidate, product, run_of
 
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
+from include.deployment.environment import Environment
 from include.deployment.run import deploy
 from include.deployment.status import status
-from include.deployment.target import Target
 from include.ledger.tables import deployments
 from tests.include.deployment.shop import Customers, candidate, product, run_of
 from tests.include.deployment.test_faults import DEPLOY, ROOT, settled, until
@@ -47,7 +47,7 @@ def test_the_way_back(ledger: Engine, artifacts: Artifacts, strategy: str, fault
     found = status(shop)
     assert {name: (entry["share"], len(entry["replicas"])) for name, entry in found["versions"].items()} == {"1.0.0": (100.0, 2)}
     assert found["processes"] == 4
-    assert not Target(shop).baseline()
+    assert not Environment(shop).baseline()
 
 
 def test_a_rolling_update_killed_half_way_is_taken_up(ledger: Engine, artifacts: Artifacts) -> None:
@@ -60,7 +60,7 @@ def test_a_rolling_update_killed_half_way_is_taken_up(ledger: Engine, artifacts:
     with Customers(shop.deployment.port).asking() as customers:
         with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}) as task:
             try:
-                until(lambda: sorted(item.version for item in Target(shop).replicas()) == ["1.0.0", "1.1.0"], 60)
+                until(lambda: sorted(item.version for item in Environment(shop).replicas()) == ["1.0.0", "1.1.0"], 60)
             finally:
                 task.kill()
         result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)

@@ -109,26 +109,40 @@ class Supervisor:
         except (OSError, HTTPException):
             return False
 
-    def load(self, names: Sequence[str]) -> list[str]:
-        """Run the programs `names` (each a script in `programs/`): start supervisord or tell it the new ones.
+    def run(self, scripts: Mapping[str, str]) -> None:
+        """Run programs, each a name with its shell script, beside those that run: start supervisord, or tell it what is new.
 
-        Returns the programs that it still runs and that are not among `names`: `remove` them when nothing needs them.
+        One that has ended is started again. Where supervisord was dead, it begins with these programs alone.
         """
-        text = HEAD.format(socket=self.path) + "".join(PROGRAM.format(name=name) for name in names)
-        (self.folder / "supervisord.conf").write_text(text, encoding="utf-8")
-        if not self.alive():
+        programs, alive = self.folder / "programs", self.alive()
+        for name in ("programs", "logs"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        if not alive:
+            end_members(self.folder)  # what an earlier supervisord left, if it was killed
+            self._forget([path.stem for path in programs.glob("*.sh")])
+        for name, text in scripts.items():
+            (programs / f"{name}.sh").write_text(text, encoding="utf-8")
+        self._configure()
+        if not alive:
             self._start()
-        [[added, changed, removed]] = self._call("reloadConfig")
-        self.remove(changed)
+        [[added, changed, _]] = self._call("reloadConfig")
+        self._end(changed)
         for name in [*added, *changed]:
             self._call("addProcessGroup", name)
         for name, state in self.states().items():
-            if name in names and state in ENDED and name not in added:
+            if name in scripts and state in ENDED and name not in added:
                 self._call("startProcess", name, False)
-        return list(removed)
+
+    def _configure(self) -> None:
+        names = sorted(path.stem for path in (self.folder / "programs").glob("*.sh"))
+        text = HEAD.format(socket=self.path) + "".join(PROGRAM.format(name=name) for name in names)
+        (self.folder / "supervisord.conf").write_text(text, encoding="utf-8")
+
+    def _forget(self, names: Collection[str]) -> None:
+        for name in names:
+            (self.folder / "programs" / f"{name}.sh").unlink(missing_ok=True)
 
     def _start(self) -> None:
-        end_members(self.folder)  # what an earlier supervisord left, if it was killed
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.folder / "supervisord.conf")]
         started = subprocess.run(command, cwd=self.folder, env=clean_environment(self.folder), start_new_session=True,
                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
@@ -141,7 +155,13 @@ class Supervisor:
             time.sleep(0.05)
 
     def remove(self, names: Collection[str]) -> None:
-        """Stop programs and forget them."""
+        """Stop programs and forget them; none where it does not run."""
+        self._forget(names)
+        if names and self.alive():
+            self._configure()
+            self._end(self.states().keys() & names)
+
+    def _end(self, names: Collection[str]) -> None:
         for name in names:
             self._call("stopProcessGroup", name, False)
         deadline = time.monotonic() + 30
