@@ -16,7 +16,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from include.errors import InputError
-from include.parts.approval import Approval
+from include.parts.alerts import Alerts
 from include.parts.channels import KINDS
 from include.parts.compliance import Compliance
 from include.parts.dependencies import Contract, DependsOn, Package
@@ -30,6 +30,7 @@ from include.parts.reports import Reports
 from include.parts.repository import Repository
 from include.parts.solutions import Solutions
 from include.parts.stories import Stories
+from include.parts.testing import UserTesting
 from include.parts.voices import Voices
 
 MAX_BYTES = 1_000_000
@@ -46,11 +47,12 @@ class Product(Part):
     stories: Stories = Stories()
     planning: Planning = Planning()
     repository: Repository | None = None
-    user_testing: Approval = Approval()
+    user_testing: UserTesting = UserTesting()
     compliance: Compliance = Compliance()
     deployment: Deployment | None = None
     slo: str | None = Field(None, description="Path of an OpenSLO YAML file; relative paths start at the product file.")
     monitoring: Monitoring = Monitoring()
+    alerts: Alerts | None = None
     outcome: Outcome = Outcome()
     reports: Reports = Reports()
     support: Support | None = None
@@ -66,6 +68,12 @@ class Product(Part):
         taken = {name for name in names if names.count(name) > 1 or name in {"operations", "intake", "support"}}
         if twice := sorted(taken):
             raise ValueError(f"voices.sources: names taken twice or reserved: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _scenarios_can_run(self) -> "Product":
+        if self.user_testing.scenarios and (self.repository is None or self.deployment is None):
+            raise ValueError("user_testing.scenarios: needs repository and deployment, which say how a release is started")
         return self
 
     @model_validator(mode="after")

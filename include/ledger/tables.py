@@ -203,8 +203,8 @@ solution_facts = Table("solution_facts", metadata, _key("solution_id", "solution
                        _text("why", True), _at("at"))
 
 # Step 7: commits and releases. `status`: failed, candidate, rejected, deployed, rolled_back, superseded. `sbom` and `provenance`
-# name artifacts by their digest: a CycloneDX document, and a signed statement (SLSA) of how the archive was made. `untied`: the
-# commits that tie to no story.
+# name artifacts by their digest: a CycloneDX document, and a signed statement (SLSA) of how the archive was made; `image` is
+# the digest of the container image that the tests ran in. `untied`: the commits that tie to no story.
 commits = Table("commits", metadata, _key("product"), _key("sha"), _word("author", True), _at("at"), _text("subject"),
                 _word("kind"), Column("breaking", Boolean, nullable=False, default=False), _word("release", True),
                 Index(None, "release"), Index(None, "sha"))
@@ -213,7 +213,7 @@ commit_stories = Table("commit_stories", metadata, _key("product"), _key("sha"),
 releases = Table("releases", metadata, _key("key"), _word("product"), _word("version"), _word("commit"), _word("previous", True),
                  _text("artifact", True), _word("digest", True), _text("changelog"), _json("tests"), _word("status"), _at("at"),
                  _text("sbom", True), _text("provenance", True), Column("untied", JSON(none_as_null=True)),
-                 Index(None, "product", "at"))
+                 _text("image", True), Index(None, "product", "at"))
 # A test that both failed and passed at the commit `sha`.
 flaky_tests = Table("flaky_tests", metadata, _key("product"), _key("test"), _key("sha"), _at("at"))
 
@@ -226,6 +226,12 @@ attestations = Table("attestations", metadata, _key("product"), _key("rule"), _k
                      _text("note"), _at("at"))
 decisions = Table("decisions", metadata, _key("subject"), _key("gate"), _word("decision"), _word("by"), _text("note", True),
                   _at("at"))
+
+# What was found of an acceptance criterion of a release ("-": of all of it) by a `source`: scenarios, acceptance, or a person's
+# comment. `verdict`: pass, fail, comment; `why`: the tests that say so, or what was said.
+test_results = Table("test_results", metadata, _key("release"), _key("criterion"), _key("source"), _word("product"),
+                     _word("story_id", True), _text("name"), _word("verdict"), _text("why"), _word("by"), _at("at"),
+                     Index(None, "product", "at"))
 
 # Step 9: deployments. `status`: running, asked (a person decides; all traffic is back), succeeded, rolled_back, failed. `kind`:
 # the strategy (canary, blue_green, rolling), or rollback, which a person (`by`) asked for.
@@ -259,6 +265,17 @@ slo_status = Table("slo_status", metadata, _key("product"), _key("slo"), _key("r
 signals = Table("signals", metadata, _key("fingerprint"), _word("product"), _word("kind"), _word("severity"), _text("title"),
                 _json("detail"), _word("status"), _word("release", True), _at("first_at"), _at("last_at"),
                 _word("acknowledged_by", True), _at("acknowledged_at", True), Index(None, "product", "status"))
+# What was told of a signal, once a channel for each `state` (opened, acknowledged, resolved) of each time that it opened.
+# `status`: waiting, sending (written before it is sent; one that was cut off is sent again, with the same id), sent, failed (tried
+# again), given_up, dropped (it was over before it could be told).
+alerts = Table("alerts", metadata, _key("fingerprint"), Column("opened_at", UtcDateTime, primary_key=True), _key("state"),
+               _key("channel"), _word("product"), _word("status"), _count("attempts"), _text("problem", True), _at("made_at"),
+               _at("tried_at", True), _at("sent_at", True), Index(None, "product", "status"))
+# Signals of high severity by their cause. `timeline` lists facts (`at`, `what`, `who`, `text`); `postmortem` and `page` name the
+# draft as Markdown and as HTML.
+incidents = Table("incidents", metadata, _key("id"), _word("product"), _text("cause"), _word("severity"), _text("title"),
+                  _json("signals"), _word("status"), _word("owner"), _at("opened_at"), _at("resolved_at", True),
+                  _json("timeline"), _text("postmortem"), _text("page"), _at("at"), Index(None, "product", "status"))
 # DORA's metrics as they stood at a run, with what they count (`definition`) and what they rest on. `band` is the level of the
 # report that `band_of` names; `evidence` lists deployments, and incidents with the deployment that explains them and how surely.
 delivery_metrics = Table("delivery_metrics", metadata, _key("product"), _key("metric"), _key("run_id"), _word("team"),

@@ -10,6 +10,43 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table('alerts',
+    sa.Column('fingerprint', sa.String(length=255), nullable=False),
+    sa.Column('opened_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('state', sa.String(length=255), nullable=False),
+    sa.Column('channel', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('status', sa.String(length=255), nullable=False),
+    sa.Column('attempts', sa.BigInteger(), nullable=False),
+    sa.Column('problem', sa.Text(), nullable=True),
+    sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('tried_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('sent_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('fingerprint', 'opened_at', 'state', 'channel', name=op.f('pk_alerts'))
+    )
+    with op.batch_alter_table('alerts', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_alerts_product_status'), ['product', 'status'], unique=False)
+
+    op.create_table('incidents',
+    sa.Column('id', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('cause', sa.Text(), nullable=False),
+    sa.Column('severity', sa.String(length=255), nullable=False),
+    sa.Column('title', sa.Text(), nullable=False),
+    sa.Column('signals', sa.JSON(), nullable=False),
+    sa.Column('status', sa.String(length=255), nullable=False),
+    sa.Column('owner', sa.String(length=255), nullable=False),
+    sa.Column('opened_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('resolved_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('timeline', sa.JSON(), nullable=False),
+    sa.Column('postmortem', sa.Text(), nullable=False),
+    sa.Column('page', sa.Text(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_incidents'))
+    )
+    with op.batch_alter_table('incidents', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_incidents_product_status'), ['product', 'status'], unique=False)
+
     op.create_table('reports',
     sa.Column('id', sa.String(length=255), nullable=False),
     sa.Column('product', sa.String(length=255), nullable=False),
@@ -26,6 +63,30 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('reports', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_reports_product_audience_at'), ['product', 'audience', 'at'], unique=False)
+
+    op.create_table('series_minutes',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('series', sa.String(length=255), nullable=False),
+    sa.Column('minute', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('total', sa.Float(), nullable=False),
+    sa.Column('n', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'series', 'minute', name=op.f('pk_series_minutes'))
+    )
+    op.create_table('test_results',
+    sa.Column('release', sa.String(length=255), nullable=False),
+    sa.Column('criterion', sa.String(length=255), nullable=False),
+    sa.Column('source', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('story_id', sa.String(length=255), nullable=True),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('verdict', sa.String(length=255), nullable=False),
+    sa.Column('why', sa.Text(), nullable=False),
+    sa.Column('by', sa.String(length=255), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('release', 'criterion', 'source', name=op.f('pk_test_results'))
+    )
+    with op.batch_alter_table('test_results', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_test_results_product_at'), ['product', 'at'], unique=False)
 
     op.create_table('deliveries',
     sa.Column('report_id', sa.String(length=255), nullable=False),
@@ -54,6 +115,9 @@ def upgrade() -> None:
     with op.batch_alter_table('phase_runs', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_phase_runs_phase_key_at'), ['phase', 'key', 'at'], unique=False)
 
+    with op.batch_alter_table('releases', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('image', sa.Text(), nullable=True))
+
     with op.batch_alter_table('slo_status', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_slo_status_product_slo_at'), ['product', 'slo', 'at'], unique=False)
 
@@ -75,6 +139,9 @@ def downgrade() -> None:
     with op.batch_alter_table('slo_status', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_slo_status_product_slo_at'))
 
+    with op.batch_alter_table('releases', schema=None) as batch_op:
+        batch_op.drop_column('image')
+
     with op.batch_alter_table('phase_runs', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_phase_runs_phase_key_at'))
 
@@ -88,7 +155,20 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_deliveries_status'))
 
     op.drop_table('deliveries')
+    with op.batch_alter_table('test_results', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_test_results_product_at'))
+
+    op.drop_table('test_results')
+    op.drop_table('series_minutes')
     with op.batch_alter_table('reports', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_reports_product_audience_at'))
 
     op.drop_table('reports')
+    with op.batch_alter_table('incidents', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_incidents_product_status'))
+
+    op.drop_table('incidents')
+    with op.batch_alter_table('alerts', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_alerts_product_status'))
+
+    op.drop_table('alerts')
