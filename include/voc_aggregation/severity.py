@@ -5,10 +5,13 @@ medium: a wrong or missing result, an error, slowness. low: looks, wording, a nu
 names is medium where it feels bad and low where it hardly does; who is furious is heard one level higher, but never as critical.
 """
 
+from collections.abc import Sequence
+
 from include.voc_aggregation.lexicon import forms
 
 LEVELS = ("low", "medium", "high", "critical")
 FURIOUS, HARDLY = -0.8, -0.25
+SHARE = 0.1  # of a theme's troubles: so many make a level the theme's
 _LOOKED_AT = 1200  # characters: what a long report is about stands at its beginning
 _SAID_FIRST = 150  # characters: there it tells of looks, further on a report only mentions them
 
@@ -84,3 +87,9 @@ def severity(text: str, kind: str, feeling: float) -> str | None:
         return "high"
     level = 0 if _LOW(text[:_SAID_FIRST]) or (feeling > HARDLY and not _MEDIUM(text)) else 1
     return LEVELS[level + (feeling <= FURIOUS)]
+
+
+def worst(told: Sequence[int]) -> str | None:
+    """How bad a theme is: the worst of LEVELS that a SHARE of its troubles bear, as `told` counts them by level."""
+    at_least = max(1, SHARE * sum(told))
+    return next((level for level, count in reversed(list(zip(LEVELS, told, strict=True))) if count >= at_least), None)

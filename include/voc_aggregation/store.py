@@ -14,8 +14,9 @@ from include.ledger.engine import reading, upsert
 from include.ledger.runs import Run
 from include.ledger.tables import cursors, signals, theme_events, theme_voices, themes, voices
 from include.voc_aggregation.features import WIDTH, Weights
+from include.voc_aggregation.severity import LEVELS, worst
 from include.voc_aggregation.themes import Theme, quotes
-from include.voc_aggregation.trends import NONE, PARTS, figures
+from include.voc_aggregation.trends import NONE, PARTS, figures, weeks
 
 IN = 10_000  # values in one IN: SQLite takes at most 32,766
 POOL = 20_000  # unthemed voices that get another chance
@@ -180,7 +181,7 @@ def grow(connection: Connection, theme: str, voices: int, last_seen: datetime) -
 
 
 def write_figures(connection: Connection, run: Run) -> list[str]:
-    """Set rate, trend and `emerging_since` of the product's living themes at the run's time; the ids of those that emerge now.
+    """Set rate, trend, severity and weeks of the product's living themes at the run's time; the ids of those that emerge now.
 
     A theme stays emerging for a week, and as long as it stands out.
     """
@@ -188,10 +189,13 @@ def write_figures(connection: Connection, run: Run) -> list[str]:
     counted = [func.sum(case((_within(run.at, part), 1), else_=0)) for part in PARTS]
     lately = (voices.c.product == run.product, _within(run.at, (0, PARTS[-1][1])))
     every = connection.execute(select(*counted).where(*lately)).one()
-    by_theme = connection.execute(select(theme_voices.c.theme_id, *counted).join(voices, voices.c.id == theme_voices.c.voice_id)
-                                  .where(*lately).group_by(theme_voices.c.theme_id).order_by(theme_voices.c.theme_id))
-    found = figures({row[0]: np.array(row[1:]) for row in by_theme}, np.array([count or 0 for count in every]),
-                    (run.at - first) / timedelta(days=1))
+    levels = [func.sum(case((voices.c.severity == level, 1), else_=0)) for level in LEVELS]
+    by_theme = connection.execute(
+        select(theme_voices.c.theme_id, *counted, *levels).join(voices, voices.c.id == theme_voices.c.voice_id)
+        .where(*lately).group_by(theme_voices.c.theme_id).order_by(theme_voices.c.theme_id)).all()
+    counts = {row[0]: np.array(row[1: 1 + len(PARTS)]) for row in by_theme}
+    told = {row[0]: worst(row[1 + len(PARTS):]) for row in by_theme}
+    found = figures(counts, np.array([count or 0 for count in every]), (run.at - first) / timedelta(days=1))
     new: list[str] = []
     for row in connection.execute(select(themes).where(themes.c.product == run.product, themes.c.merged_into.is_(None))
                                   .order_by(themes.c.id)).mappings().all():
@@ -203,7 +207,8 @@ def write_figures(connection: Connection, run: Run) -> list[str]:
             record(connection, run, row["id"], "emerging", {"p": round(figure.emerging[0], 6), "days": figure.emerging[1]})
         elif since and not figure.emerging and run.at - since >= timedelta(days=7):
             since = None
-        now = figure.numbers() | {"emerging_since": since}
+        now = figure.numbers() | {"emerging_since": since, "severity": told.get(row["id"]) or row["severity"],
+                                  "weeks": weeks(counts[row["id"]]) if row["id"] in counts else None}
         if any(row[name] != value for name, value in now.items()):
             connection.execute(update(themes).where(themes.c.id == row["id"]).values(now))
     return new

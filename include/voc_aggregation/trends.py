@@ -76,6 +76,11 @@ def figures(counts: Mapping[str, npt.NDArray[Any]], product: npt.NDArray[Any], d
             for row, theme in enumerate(counts)}
 
 
+def weeks(parts: npt.NDArray[Any]) -> list[int]:
+    """Voices in each of the last five weeks, oldest first, from those in PARTS."""
+    return [*map(int, parts[:RECENT - 1:-1]), int(parts[:RECENT].sum())]
+
+
 def dispersion(counts: Floats, expected: Floats, sure: float = 0.0) -> float:
     """Variance / mean of counts of shape (themes, weeks) about what was expected: Pearson's estimate, at least 1.
 

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 
+from include.ledger import search
 from include.ledger.tables import UtcDateTime, metadata
 
 
@@ -14,5 +15,6 @@ def _rendered(kind: str, item: Any, _: Any) -> str | Literal[False]:
 
 with context.config.attributes["engine"].begin() as connection:
     context.configure(connection=connection, target_metadata=metadata, render_item=_rendered,
-                      render_as_batch=connection.dialect.name == "sqlite")
+                      render_as_batch=connection.dialect.name == "sqlite", include_name=search.is_table_of_ours)
     context.run_migrations()
+    search.prepare(connection)

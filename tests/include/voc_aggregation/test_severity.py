@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from include.voc_aggregation.severity import LEVELS, severity
+from include.voc_aggregation.severity import LEVELS, severity, worst
 from include.voc_aggregation.understanding import KINDS, sentiment
 from tests.conftest import SHARED
 
@@ -61,3 +61,9 @@ def test_severity_follows_the_priorities_of_bug_reports() -> None:
     assert spearmanr(*zip(*(pair for pair in told if pair[0] != 2), strict=True)).statistic > 0.25
     urgent, minor = ([level >= 2 for priority, level in told if (priority > 2) == up and priority != 2] for up in (True, False))
     assert sum(urgent) / len(urgent) > 2.5 * sum(minor) / len(minor)
+
+
+@pytest.mark.parametrize(("told", "level"), [((0, 0, 0, 0), None), ((10, 5, 1, 0), "medium"), ((40, 40, 15, 5), "high"),
+                                             ((0, 0, 0, 1), "critical")])
+def test_a_theme_is_as_bad_as_the_worst_that_a_tenth_of_it_bear(told: tuple[int, ...], level: str | None) -> None:
+    assert worst(told) == level

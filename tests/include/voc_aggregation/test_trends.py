@@ -98,3 +98,7 @@ def test_known_intervals() -> None:
     assert below is not None and above is not None
     assert abs(below - (0.11824 / 0.88176 * 4 - 1)) < 1e-3
     assert abs(above - (0.61620 / 0.38380 * 4 - 1)) < 1e-3
+
+
+def test_weeks_come_oldest_first() -> None:
+    assert trends.weeks(np.array([1, 2, 4, 10, 20, 30, 40])) == [40, 30, 20, 10, 7]

@@ -1,0 +1,78 @@
+"""The index of voices' words: a search finds voices by the beginnings of words, as "coup" finds "coupon" and 쿠폰 finds 쿠폰이.
+
+The database keeps it: an FTS5 index that triggers follow in SQLite, a GIN index in PostgreSQL. A voice that was erased is found
+by none of its words any more.
+"""
+
+import re
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, cast, column, literal, literal_column, select, table, text
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from include.ledger.tables import voices
+
+NAME = "voice_search"
+MOST = 8  # words of one search
+_ROWS = table("voice_search_rows", column("row"), column("voice_id"))
+_FOUND = table(NAME, column("rowid"), column(NAME))
+_WORDS = "to_tsvector('simple'::regconfig, left({text}, 100000))"  # an index is used where its very words stand
+_VECTOR: ColumnElement[Any] = literal_column(_WORDS.format(text="voices.text"))
+
+# `row` stays the same for a voice, which SQLite's own row numbers need not.
+_ADD = """INSERT OR IGNORE INTO voice_search_rows(voice_id) VALUES (new.id);
+INSERT INTO voice_search(rowid, text) SELECT row, new.text FROM voice_search_rows WHERE voice_id = new.id;"""
+_LEAVE = """INSERT INTO voice_search(voice_search, rowid, text) SELECT 'delete', row, old.text FROM voice_search_rows
+WHERE voice_id = old.id;"""
+_FORGET = "DELETE FROM voice_search_rows WHERE voice_id = old.id;"
+_SQLITE = (
+    "CREATE TABLE voice_search_rows(row INTEGER PRIMARY KEY, voice_id TEXT NOT NULL UNIQUE)",
+    "CREATE VIRTUAL TABLE voice_search USING fts5(text, content='', tokenize='unicode61', prefix='2 3')",
+    "INSERT INTO voice_search_rows(voice_id) SELECT id FROM voices ORDER BY heard_at, id",
+    "INSERT INTO voice_search(rowid, text) SELECT row, text FROM voice_search_rows JOIN voices ON voices.id = voice_id",
+    f"CREATE TRIGGER voice_search_added AFTER INSERT ON voices BEGIN {_ADD} END",
+    f"CREATE TRIGGER voice_search_changed AFTER UPDATE OF text ON voices WHEN old.text <> new.text BEGIN {_LEAVE} {_ADD} END",
+    f"CREATE TRIGGER voice_search_gone AFTER DELETE ON voices BEGIN {_LEAVE} {_FORGET} END",
+)
+_POSTGRESQL = f"CREATE INDEX IF NOT EXISTS {NAME} ON voices USING gin ({_WORDS.format(text='text')})"
+
+
+def prepare(connection: Connection) -> None:
+    """Make the index where it isn't, from the voices that are there."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(_POSTGRESQL))
+        return
+    if connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": NAME}):
+        return
+    for statement in _SQLITE:
+        connection.exec_driver_sql(statement)
+    if sqlite3.sqlite_version_info >= (3, 42):  # then words that leave leave no trace in the file
+        connection.exec_driver_sql("INSERT INTO voice_search(voice_search, rank) VALUES ('secure-delete', 1)")
+
+
+def is_table_of_ours(name: str | None, kind: str, _: Any) -> bool:
+    """Whether Alembic looks after it: not after this index (its `include_name`)."""
+    return not (kind in {"table", "index"} and name is not None and name.startswith(NAME))
+
+
+def words(asked: str) -> list[str]:
+    """The words that a person typed, up to MOST."""
+    return re.findall(r"[^\W_]+", asked.lower())[:MOST]
+
+
+def found(connection: Connection, asked: list[str], before: Any = None) -> Select[Any]:
+    """The voices that have words beginning with each of `asked`, newest first: columns `id` and `place`.
+
+    `place` is a number in SQLite and an ISO time in PostgreSQL; only voices `before` that place are found where it is given.
+    """
+    if connection.dialect.name == "postgresql":
+        query = cast(" & ".join(f"'{word}':*" for word in asked), TSQUERY)
+        where = [_VECTOR.op("@@")(query)] + ([voices.c.heard_at < datetime.fromisoformat(before)] if before else [])
+        return select(voices.c.id, voices.c.heard_at.label("place")).where(*where).order_by(voices.c.heard_at.desc())
+    match = " ".join(f'"{word}"*' for word in asked)
+    within = [_FOUND.c.rowid < before] if before else []
+    return (select(_ROWS.c.voice_id.label("id"), _FOUND.c.rowid.label("place"))
+            .join_from(_FOUND, _ROWS, _ROWS.c.row == _FOUND.c.rowid)
+            .where(_FOUND.c[NAME].op("MATCH")(literal(match)), *within).order_by(_FOUND.c.rowid.desc()))

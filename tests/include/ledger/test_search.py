@@ -1,0 +1,56 @@
+"""The index of voices' words, on both databases."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, delete, update
+
+from include.ledger.engine import reading, writing
+from include.ledger.search import found, prepare, words
+from include.ledger.tables import voices
+from tests.conftest import NOW
+from tests.rows import put
+
+
+def heard(ledger: Engine, **texts: str) -> None:
+    for name, text in texts.items():
+        put(ledger, voices, {"id": name, "product": "shop", "source": "reviews", "origin": "customer", "external_id": name,
+                             "text": text, "language": "en", "kind": "bug", "sentiment": 0.0, "rating": None, "author": None,
+                             "written_at": NOW, "heard_at": NOW})
+
+
+def having(ledger: Engine, asked: str, **more: Any) -> set[str]:
+    with reading(ledger) as connection:
+        return {row.id for row in connection.execute(found(connection, words(asked), **more))}
+
+
+@pytest.mark.parametrize(("asked", "ids"), [
+    ("coup", {"a", "b"}), ("COUPON refused", {"a"}), ("쿠폰", {"c"}), ("coupon -refused", {"a"}), ("oupon", set()),
+    ('tea" OR "coupon', set()), ("can't", {"b"}), ("' & coupon", {"a", "b"})])
+def test_voices_are_found_by_the_beginnings_of_words(ledger: Engine, asked: str, ids: set[str]) -> None:
+    heard(ledger, a="The coupon was refused", b="I can't use any Coupons.", c="쿠폰이 안 돼요")
+    assert having(ledger, asked) == ids
+
+
+def test_an_erased_voice_is_found_no_more(ledger: Engine) -> None:
+    heard(ledger, a="The coupon was refused", b="My coupon")
+    with writing(ledger) as connection:
+        connection.execute(update(voices).where(voices.c.id == "a").values(text=""))
+        connection.execute(delete(voices).where(voices.c.id == "b"))
+    assert having(ledger, "coupon") == set()
+    heard(ledger, b="tea again")
+    assert (having(ledger, "coupon"), having(ledger, "tea")) == (set(), {"b"})
+
+
+def test_voices_of_before_the_index_are_in_it(sqlite_ledger: Engine) -> None:
+    with writing(sqlite_ledger) as connection:
+        for kind, name in (("TRIGGER", "voice_search_added"), ("TRIGGER", "voice_search_changed"),
+                           ("TRIGGER", "voice_search_gone"), ("TABLE", "voice_search"), ("TABLE", "voice_search_rows")):
+            connection.exec_driver_sql(f"DROP {kind} {name}")
+    heard(sqlite_ledger, a="The coupon was refused")
+    for _ in range(2):
+        with writing(sqlite_ledger) as connection:
+            prepare(connection)
+    heard(sqlite_ledger, b="coupons")
+    assert having(sqlite_ledger, "coupon") == {"a", "b"}
+    assert having(sqlite_ledger, "coupon", before=2) == {"a"}
