@@ -23,8 +23,10 @@ class Contract:
         logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells each method that it makes, already on import
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the library's own imports
+            gc.disable()  # half a million objects that stay: collections need not look at them again and again
             import great_expectations
-        gc.freeze()  # half a million objects that stay: collections need not look at them again and again
+        gc.freeze()
+        gc.enable()
         gx: Any = great_expectations  # its own annotations don't hold under mypy --strict
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}

@@ -12,6 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Self, TypeVar, cast
 
@@ -34,7 +35,7 @@ class Pipeline(Generic[Item, Done]):
         self._hand_over = hand_over
         self._allowed = len(os.sched_getaffinity(0)) > 1 if second is None else second
         self._process: _Process | None = None
-        self._results: deque[Future[Done]] = deque()
+        self._results: deque[_Result[Item, Done]] = deque()
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -54,19 +55,35 @@ class Pipeline(Generic[Item, Done]):
         self._count += 1
         if self._count > 1:
             self.many()
-        if self._process and sum(not result.done() for result in self._results) < AHEAD:
-            self._results.append(self._process.submit(work, item))
+        if self._process and sum(not result.future.done() for result in self._results) < AHEAD:
+            self._results.append(_Result(self._process.submit(work, item), work, item))
         else:
-            result: Future[Done] = Future()
-            result.set_result(work(item))
-            self._results.append(result)
-        while self._results and self._results[0].done():
-            self._hand_over(self._results.popleft().result())
+            self._results.append(_Result(_done(work, item), work, item))
+        while self._results and self._results[0].future.done():
+            self._hand_over(self._results.popleft().future.result())
 
     def drain(self) -> None:
-        """Hand over all that is still being done."""
+        """Hand over all that is still being done. What the second process has not begun is done here, the last first."""
+        for result in reversed(self._results):
+            if result.future.cancel():
+                result.future = _done(result.work, result.item)
         while self._results:
-            self._hand_over(self._results.popleft().result())
+            self._hand_over(self._results.popleft().future.result())
+
+
+@dataclass
+class _Result(Generic[Item, Done]):
+    """What comes of `item`, wherever it is done."""
+
+    future: Future[Done]
+    work: Callable[[Item], Done]
+    item: Item
+
+
+def _done(work: Callable[[Item], Done], item: Item) -> Future[Done]:
+    result: Future[Done] = Future()
+    result.set_result(work(item))
+    return result
 
 
 class _Process:

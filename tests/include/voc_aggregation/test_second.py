@@ -35,6 +35,22 @@ def test_results_come_in_order_wherever_they_are_made(second: bool) -> None:
         assert not Path(f"/proc/{pid}").exists()
 
 
+def slowly_elsewhere(here: int) -> int:
+    if os.getpid() != here:
+        time.sleep(0.5)
+    return os.getpid()
+
+
+def test_what_the_second_process_has_not_begun_is_done_here_in_the_end() -> None:
+    found: list[int] = []
+    with Pipeline[int, int](found.append, True) as pipeline:
+        for _ in range(AHEAD):
+            pipeline.put(slowly_elsewhere, os.getpid())
+        pipeline.drain()
+    assert len(found) == AHEAD
+    assert found.count(os.getpid()) > AHEAD / 2
+
+
 def test_the_second_process_ends_with_a_run_that_fails() -> None:
     found: list[tuple[int, int]] = []
     pid = 0
