@@ -1,31 +1,45 @@
 """### 8. Testing with real users
-Shows a candidate's acceptance criteria to a person, who accepts or rejects with a note (or the product leaves it to the rule).
+Runs the product's own scenarios against a candidate, each bound to the acceptance criterion that it tests, and shows what they
+found to people, who accept or reject with a note and a word on each criterion (or the product leaves it to the scenarios).
 Publishes `release/accepted`.
 """
 
 from typing import Any
 
-from airflow.sdk import dag, task
+from airflow.sdk import Param, dag, task
+from airflow.sdk.exceptions import AirflowFailException
 
-from include.approval import Decision
-from include.cycle import ACCEPTED, CANDIDATE, PHASE, ledger, publish, this_product, this_run, wakes_on
+from include.approval import LONGEST, Decision
+from include.cycle import ACCEPTED, CANDIDATE, PHASE, artifacts, ledger, publish, this_product, this_run, wakes_on
+
+FIELDS = {"criteria": Param("", type=["null", "string"], format="multiline", maxLength=LONGEST, title="What you found",
+                            description_md="A line each: `works`, or `fails: …`, or what you saw.")}
+
+
+def _docker(registry: str | None) -> Any:
+    from include.docker_hook import docker
+
+    return docker(registry)
 
 
 @dag(schedule=wakes_on(CANDIDATE), doc_md=__doc__, **PHASE)
 def user_testing() -> None:
     @task
     def ask() -> dict[str, Any]:
-        from include.user_testing.run import ask
+        from include.user_testing.run import Means, ask
 
-        return ask(ledger(), this_product(), this_run())
+        return ask(ledger(), this_product(), this_run(), Means(artifacts(), _docker))
 
     @task(outlets=[ACCEPTED])
     def record(decision: Any, *, outlet_events: Any = None) -> None:
         from include.user_testing.run import record
 
-        publish(outlet_events[ACCEPTED], record(ledger(), this_product(), this_run(), decision)["publish"])
+        result = record(ledger(), this_product(), this_run(), decision)
+        if result.get("failed"):
+            raise AirflowFailException(result["failed"])
+        publish(outlet_events[ACCEPTED], result["publish"])
 
-    try_out = Decision(task_id="try_out", question="ask")
+    try_out = Decision(task_id="try_out", question="ask", fields=FIELDS)
     ask() >> try_out
     record(try_out.output)
 

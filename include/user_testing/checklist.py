@@ -1,29 +1,22 @@
-"""What a person who tries a release is shown: what changed, and what its stories promised."""
+"""What a person who tries a release is shown: what changed, what its stories promised, and what is known of it already."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from gherkin.errors import ParserError
-from gherkin.parser import Parser
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from include.markup import markdown
+from include.user_testing.binding import Bound
+from include.user_testing.criteria import Criterion, Promise, criteria_of
 
 LINES = 120  # of a changelog; a form is no report
 NO_STORY = "No story is tied to this release: see whether it does what the changes say."
+SIGNS = {"pass": "works", "fail": "FAILS", "comment": "said"}
+Said = Mapping[str, Sequence[tuple[str, Bound]]]
 
 
-@dataclass(frozen=True)
-class Promise:
-    """A story that the release answers, with its acceptance criteria in Gherkin."""
-
-    id: str
-    title: str
-    acceptance: str
-
-
-def checklist(version: str, changelog: str, promises: Sequence[Promise]) -> str:
-    """Markdown: the release's changes, then a box for each scenario of its stories.
+def checklist(version: str, changelog: str, promises: Sequence[Promise], found: Sequence[tuple[str, Bound]] = (),
+              trouble: str = "", terms: str = "") -> str:
+    """Markdown: the release's changes, then a box for each scenario of its stories with what was `found` of it: who (or what)
+    found it, and what. `trouble`: what went wrong with the automatic scenarios; `terms`: who is asked until when.
 
     The changelog is Markdown already (the build escapes what commits say); everything else is untrusted and shown as it is.
     """
@@ -33,27 +26,37 @@ def checklist(version: str, changelog: str, promises: Sequence[Promise]) -> str:
         lines += ["", "The changelog is empty."]
     if len(changes) > LINES:
         lines += ["", f"{len(changes) - LINES} more lines stand in the release."]
-    lines += ["", "## What it must do", ""]
+    said: dict[str, list[tuple[str, Bound]]] = defaultdict(list)
+    for who, item in found:
+        said[item.criterion.id if item.criterion else ""].append((who, item))
+    lines += ["", "## What it must do", "", *([markdown(terms), ""] if terms else [])]
     for promise in promises:
-        lines += [f"**{markdown(promise.title)}** ({markdown(promise.id)})", "", *_boxes(promise.acceptance), ""]
-    return "\n".join(lines if promises else [*lines, NO_STORY]).rstrip() + "\n"
+        lines += [f"**{markdown(promise.title)}** ({markdown(promise.id)})", "", *_boxes(promise, said), ""]
+    if not promises:
+        lines += [NO_STORY, ""]
+    if trouble:
+        lines += [f"**Automatic scenarios**: {markdown(trouble, 600)}", ""]
+    if said[""]:
+        lines += ["Of the release as a whole:", "", *(_line(who, item, "- ") for who, item in said[""])]
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def _boxes(acceptance: str) -> Iterator[str]:
+def _boxes(promise: Promise, said: Said) -> Iterator[str]:
     try:
-        feature: Any = Parser().parse(acceptance).get("feature")
-    except ParserError as error:
+        known = criteria_of(promise)
+    except ValueError as error:
         yield f"- [ ] The criteria are not valid Gherkin ({markdown(str(error))}):"
-        yield from (f"    - {markdown(line)}" for line in acceptance.splitlines() if line.strip())
+        yield from (f"    - {markdown(line)}" for line in promise.acceptance.splitlines() if line.strip())
         return
-    for scenario in _scenarios(feature or {"children": []}):
-        yield f"- [ ] {markdown(scenario['name'])}"
-        yield from (f"    - {markdown(step['keyword'].strip())} {markdown(step['text'])}" for step in scenario["steps"])
+    for criterion in known:
+        yield f"- [ ] {_number(criterion)}{markdown(criterion.name)}"
+        yield from (f"    - {markdown(step)}" for step in criterion.steps)
+        yield from (_line(who, item, "    - ") for who, item in said.get(criterion.id, ()))
 
 
-def _scenarios(parent: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for child in parent["children"]:
-        if "scenario" in child:
-            yield child["scenario"]
-        elif "rule" in child:
-            yield from _scenarios(child["rule"])
+def _number(criterion: Criterion) -> str:
+    return f"{criterion.number}\\. "
+
+
+def _line(who: str, item: Bound, bullet: str) -> str:
+    return f"{bullet}*{SIGNS[item.verdict]}* by {markdown(who)}: {markdown(item.why)}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).resolve().parents[2]
 STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes", "block_story", "edit_story",
-            "rollback", "acknowledge_signal"}
+            "rollback", "acknowledge_signal", "comment_release"}
 
 # The cycle as the plan has it: dag -> (wakes on any of, or all of; publishes).
 CYCLE: dict[str, tuple[set[str], set[str]]] = {
@@ -36,6 +36,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "user_testing": ({"release/candidate"}, {"release/accepted"}),
     "deployment": ({"release/candidate", "release/compliant", "release/accepted"}, {"release/deployed", "operations/signals"}),
     "acknowledge_signal": (set(), set()),
+    "comment_release": (set(), set()),
     "monitoring_rollups": ({"release/deployed", "cycle/started"}, {"operations/signals"}),
     "outcome_review": ({"voice/themes", "cycle/started"}, set()),
 }

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.user_testing.checklist import NO_STORY, Promise, checklist
+from include.user_testing.checklist import NO_STORY, checklist
+from include.user_testing.criteria import Promise
 
 KOREAN = """\
 # language: ko
@@ -30,7 +31,7 @@ def test_a_box_for_each_scenario() -> None:
 
 **쿠폰** (S\\-1)
 
-- [ ] 쿠폰이 적용된다
+- [ ] 1\\. 쿠폰이 적용된다
     - 먼저 장바구니에 차가 있다
     - 만일 쿠폰을 쓴다
     - 그러면 값이 내려간다

@@ -38,7 +38,7 @@ def test_a_person_is_shown_what_the_release_promised(ledger: Engine) -> None:
     question = ask(ledger, PERSON, RUN)
     assert (question["ask"], question["stories"]) == (True, ["S-1"])
     assert question["subject"] == "Try Tea shop 1.1.0: does it do what was promised?"
-    assert "**coupon**" in question["body"] and "- [ ] b" in question["body"] and "other" not in question["body"]
+    assert "**coupon**" in question["body"] and "- [ ] 1\\. b" in question["body"] and "other" not in question["body"]
     assert ask(ledger, rows.product(), replace(RUN, run_id="run-2"))["ask"] is False
 
 
