@@ -16,13 +16,15 @@ BUILD = "urn:closed-loop:build_and_test:v1"
 
 @dataclass(frozen=True)
 class Built:
-    """A release: made from `commit`; its archive's and its SBOM's digests are `sha256:<hex>`."""
+    """A release: made from `commit`; its archive's and its SBOM's digests are `sha256:<hex>`, and so is the container
+    image's that its tests ran in, where there was one."""
 
     product: str
     version: str
     commit: str
     archive: str
     sbom: str
+    image: str = ""
 
     @property
     def name(self) -> str:
@@ -37,6 +39,7 @@ def signed(run: Run, repository: Repository, built: Built, keys: Keys) -> bytes:
 
 def statement(run: Run, repository: Repository, built: Built) -> dict[str, Any]:
     """What is signed, as plain JSON."""
+    image = [{"name": "image", "digest": _digest(built.image)}] if built.image else []
     source = {"uri": f"{_source(repository.url)}@refs/heads/{repository.branch}", "digest": {"gitCommit": built.commit}}
     asked = {"product": built.product, "version": built.version, "path": repository.path, "setup": repository.setup,
              "test": repository.test}
@@ -49,7 +52,8 @@ def statement(run: Run, repository: Repository, built: Built) -> dict[str, Any]:
             "runDetails": {
                 "builder": {"id": f"urn:closed-loop:{run.phase}"},
                 "metadata": {"invocationId": run.run_id, "startedOn": run.at.isoformat()},
-                "byproducts": [{"name": "sbom", "mediaType": "application/vnd.cyclonedx+json", "digest": _digest(built.sbom)}]}}}
+                "byproducts": [{"name": "sbom", "mediaType": "application/vnd.cyclonedx+json", "digest": _digest(built.sbom)},
+                               *image]}}}
 
 
 def verify(envelope: bytes, keys: Keys, built: Built) -> dict[str, Any]:

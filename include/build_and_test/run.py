@@ -93,17 +93,18 @@ def _build(engine: Engine, name: str, repository: Repository, run: Run, artifact
     log = f"builds/{name}/{plan.version}/{head[:12]}.log"
     artifacts.write(log, tested.log)
     artifact, digest = artifacts.keep(archive, ".tar")
-    papers = {} if tested.failed else _papers(artifacts, run, repository, plan, archive, keys)
+    papers = {} if tested.failed else _papers(artifacts, run, repository, plan, archive, tested.image, keys)
     release = {
         "key": str(run.key.release(plan.version)), "product": name, "version": plan.version, "commit": head,
         "previous": plan.previous, "artifact": artifact, "digest": digest, "changelog": changelog(plan.version, plan.fresh),
         "tests": tested.tests | ({"reason": tested.failed} if tested.failed else {}),
-        "status": "failed" if tested.failed else "candidate", "at": run.at, "sbom": None, "provenance": None, **papers,
+        "status": "failed" if tested.failed else "candidate", "at": run.at, "sbom": None, "provenance": None,
+        "image": tested.image or None, **papers,
     }
     return finish(engine, run, lambda connection: _written(connection, run, plan, release, tested, files) | {"log": log})
 
 
-def _papers(artifacts: Artifacts, run: Run, repository: Repository, plan: Plan, archive: bytes,
+def _papers(artifacts: Artifacts, run: Run, repository: Repository, plan: Plan, archive: bytes, image: str,
             keys: Keys | None) -> dict[str, str]:
     """Keep what tells of a candidate, each by its digest: its bill of materials and, where there is a key, its provenance."""
     digest = f"sha256:{hashlib.sha256(archive).hexdigest()}"
@@ -111,7 +112,7 @@ def _papers(artifacts: Artifacts, run: Run, repository: Repository, plan: Plan, 
     name, of_sbom = artifacts.keep(document, ".cdx.json")
     if keys is None:
         return {"sbom": name}
-    built = Built(run.product, plan.version, plan.commit, digest, of_sbom)
+    built = Built(run.product, plan.version, plan.commit, digest, of_sbom, image)
     return {"sbom": name, "provenance": artifacts.keep(signed(run, repository, built, keys), ".intoto.json")[0]}
 
 
@@ -147,7 +148,7 @@ def _written(connection: Connection, run: Run, plan: Plan, release: dict[str, An
     return {"publish": [] if tested.failed else [key], "release": key, "commit": plan.commit, "digest": release["digest"],
             "commits": len(plan.fresh), "tests": release["tests"], "stories": sorted(known),
             "unknown_stories": sorted(plain(story, 100) for story in named - known),
-            "sbom": release["sbom"], "provenance": release["provenance"],
+            "sbom": release["sbom"], "provenance": release["provenance"], "image": release["image"],
             "untied": [{"commit": commit.sha, "subject": plain(commit.subject, 200)} for commit in untied[:SHOWN]],
             "flaky": remembered(connection, run, plan.commit, tested.tests.get("flaky", [])),
             **({"failed": f"{key} at {plan.commit[:12]}: {tested.failed}{_of(blamed)}"} if tested.failed else {})}

@@ -7,18 +7,22 @@ from typing import Any
 from include.markup import plain
 from include.parts.repository import Repository
 from include.sandbox.junit import Report, UnreadableError, read_report
-from include.sandbox.runner import Outcome, Runner
+from include.sandbox.runner import ImageError, Outcome, Runner
 
 NO_TESTS = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0, "failures": []}
 
 
 @dataclass(frozen=True)
 class Tested:
-    """What the product's tests came to: counts and names as plain values, and why it `failed` (empty: green)."""
+    """What the product's tests came to: counts and names as plain values, and why it `failed` (empty: green).
+
+    `image` is the digest of the image that they ran in, where there was one.
+    """
 
     tests: dict[str, Any]
     failed: str
     log: bytes
+    image: str = ""
 
 
 def tried(runner: Runner, archive: bytes, repository: Repository) -> Tested:
@@ -26,12 +30,13 @@ def tried(runner: Runner, archive: bytes, repository: Repository) -> Tested:
     try:
         # a report that the repository brings along says nothing about this build
         left_out = runner.prepare(archive, without=repository.junit)
+        image = runner.image()
         log = b"".join(b"left out: " + name.encode(errors="replace") + b"\n" for name in left_out)
         if repository.setup is not None:
             done = runner.run(repository.setup, repository.timeout_seconds)
             log += _logged("setup", repository.setup, done)
             if done.trouble:
-                return Tested(NO_TESTS, f"the setup command failed: {done.trouble}{_last_line(done)}", log)
+                return Tested(NO_TESTS, f"the setup command failed: {done.trouble}{_last_line(done)}", log, image)
         done = runner.run(repository.test, repository.timeout_seconds)
         log += _logged("test", repository.test, done)
         report = _report(runner, repository.junit)
@@ -39,7 +44,10 @@ def tried(runner: Runner, archive: bytes, repository: Repository) -> Tested:
             done = runner.run(f"rm -f -- {shlex.quote(repository.junit)}; {repository.test}", repository.timeout_seconds)
             log += _logged("test again", repository.test, done)
             report = _together(report, _report(runner, repository.junit))
-        return Tested(*_judged(report, done), log)
+        return Tested(*_judged(report, done), log, image)
+    except ImageError as error:
+        log = _logged("image", str(repository.dockerfile), error.outcome)
+        return Tested(NO_TESTS, f"the image could not be built: {error.outcome.trouble}", log)
     finally:
         runner.remove()
 

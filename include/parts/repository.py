@@ -33,6 +33,9 @@ class Repository(Part):
         "process", description="Where the commands run. A process is bounded, but has the rights of Airflow's user: for code "
                                "that you trust. A container has none.")
     image: str = Field(IMAGE, description="The container's image; it needs /bin/sh and df.")
+    dockerfile: str | None = Field(None, description=(
+        "The file in the repository that says how the container's image is built upon `image`, its build argument BASE; it sees "
+        "the checkout, and no network unless that is declared."))
     registry: str | None = Field(None, description="Airflow connection (type docker) that logs in to the image's registry.")
     network: bool | None = Field(None, description="Whether the commands may reach the network; by default containers may not.")
     setup: str | None = Field(None, description="Shell command that prepares the environment, with the venv's python on PATH.")

@@ -23,12 +23,12 @@ from docker.types import Ulimit
 from include.archive import extract, remove
 from include.errors import InputError
 from include.parts.repository import Repository
+from include.sandbox.image import LABEL, MB, ImageBuild
 from include.sandbox.junit import UnreadableError
-from include.sandbox.runner import Outcome, bounded, over_disk, over_memory, over_processes, over_time
+from include.sandbox.runner import ImageError, Outcome, bounded, over_disk, over_memory, over_processes, over_time
 
 Docker = Callable[[str | None], APIClient]  # the engine; where an image's registry asks who we are, by the connection's name
 
-LABEL = "closed-loop.build"
 ROOM, TREE, HOME = "/tmp", "/tmp/tree", "/tmp/home"  # noqa: S108 - of the container, in a volume of its own
 NOBODY = 65534
 ENVIRONMENT = {"LANG": "C.UTF-8", "CI": "true", "HOME": HOME}
@@ -36,7 +36,6 @@ WAIT_FOR_EVER = ["/bin/sh", "-c", "read nothing"]  # its standard input stays op
 IN_ONE_STREAM = ["/bin/sh", "-c", 'exec /bin/sh -c "$0" 2>&1']
 RESULT_BYTES = 64_000_000
 FILES = 400_000
-MB = 1_000_000
 POLL_SECONDS, COUNT_SECONDS, DF_SECONDS = 0.05, 0.4, 30
 
 
@@ -56,7 +55,11 @@ class Container:
 
     def prepare(self, archive: bytes, without: str) -> list[str]:
         self.remove()
-        self._image()
+        self._pulled()
+        if self.settings.dockerfile is not None:
+            outcome = ImageBuild(self.client, self.name, self._own, self.settings).run(archive)
+            if outcome.trouble:
+                raise ImageError(outcome)
         size = f"size={self.settings.limits.disk_mb * MB},nr_inodes={FILES},mode=1777,nosuid,nodev"
         self.client.create_volume(self._keeper, "local", {"type": "tmpfs", "device": "tmpfs", "o": size}, {LABEL: self.name})
         keeper = self._create(WAIT_FOR_EVER, "none", name=self._keeper, stdin_open=True)
@@ -64,6 +67,9 @@ class Container:
         tree, left_out = laid_out(archive, without)
         self.client.put_archive(keeper, ROOM, tree)
         return left_out
+
+    def image(self) -> str:
+        return str(self._image()["Id"])
 
     def run(self, command: str, seconds: float) -> Outcome:
         network = "default" if self.settings.network else "none"
@@ -97,15 +103,24 @@ class Container:
         """The name of the volume, and of the container that keeps it."""
         return f"closed-loop-{self.name}"
 
+    @property
+    def _own(self) -> str:
+        """The name of the image that the product's Dockerfile makes, which is kept until it makes another."""
+        return f"closed-loop-{self.name}:newest"
+
     def _image(self) -> dict[str, Any]:
-        """What the engine says of the image, which is pulled where the engine doesn't have it."""
+        """What the engine says of the image that the commands run in."""
+        return dict(self.client.inspect_image(self._own if self.settings.dockerfile else self.settings.image))
+
+    def _pulled(self) -> None:
+        """Pull the product's image where the engine doesn't have it."""
         image = self.settings.image
         try:
             try:
-                return dict(self.client.inspect_image(image))
+                self.client.inspect_image(image)
             except ImageNotFound:
                 self.client.pull(image)
-                return dict(self.client.inspect_image(image))
+                self.client.inspect_image(image)
         except APIError as error:
             if error.status_code in (400, 404):
                 raise InputError(f"there is no image {image!r}: {error.explanation}") from error
@@ -122,7 +137,7 @@ class Container:
             pids_limit=limits.processes + 1, mem_limit=memory, memswap_limit=memory, nano_cpus=int(limits.cpus * 10**9),
             ulimits=[Ulimit(name="core", soft=0, hard=0)], log_config={"Type": "none", "Config": {}})
         made = self.client.create_container(
-            self.settings.image, entrypoint=command, command=[], user=f"{NOBODY}:{NOBODY}", environment=ENVIRONMENT,
+            self.image(), entrypoint=command, command=[], user=f"{NOBODY}:{NOBODY}", environment=ENVIRONMENT,
             host_config=host, labels={LABEL: self.name}, healthcheck={"test": ["NONE"]}, use_config_proxy=False, **more)
         return str(made["Id"])
 

@@ -48,6 +48,9 @@ class Sandbox:
                        capture_output=True)
         return left_out
 
+    def image(self) -> str:
+        return ""
+
     def run(self, command: str, seconds: float) -> Outcome:
         read, write = os.pipe()
         spec = self._spec(command, seconds) | {"parent": os.getpid(), "report": write}

@@ -24,6 +24,14 @@ class Outcome:
         return self.why or (f"exit code {self.code}" if self.code else "")
 
 
+class ImageError(Exception):
+    """The image that the commands would run in could not be built; `outcome` says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.why)
+        self.outcome = outcome
+
+
 class Runner(Protocol):
     """A clean place for one build: no settings or secrets of ours, hard limits, and nothing left afterwards.
 
@@ -33,8 +41,11 @@ class Runner(Protocol):
     def prepare(self, archive: bytes, without: str) -> list[str]:
         """Remove what a killed build left, and lay out the tar `archive`, but for the file `without`; returns what was left out.
 
-        Raises InputError where the archive or the place is wrong.
+        Raises InputError where the archive or the place is wrong, ImageError where the product's own image can't be built.
         """
+
+    def image(self) -> str:
+        """The digest (sha256:<hex>) of the image that the commands run in; empty where there is none."""
 
     def run(self, command: str, seconds: float) -> Outcome:
         """Run a shell command in the tree. When this returns, no process that it started is left; the files are."""
