@@ -38,11 +38,16 @@ TYPES = {
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "closed-loop/events")
 
 
+def event_id(kind: str, subject: str, run_id: str) -> str:
+    """The id of the event `kind` (a key of TYPES) of a run about `subject`."""
+    return str(uuid.uuid5(_NAMESPACE, f"{TYPES[kind]} {subject} {run_id}"))
+
+
 def event(run: Run, kind: str, subject: str, content: dict[str, Any], at: datetime | None = None) -> dict[str, Any]:
     """One CDEvents document: `kind` is a key of TYPES, `subject` the id of what it happened to, `content` its fields."""
     context = {
         "specversion": SPEC_VERSION,
-        "id": str(uuid.uuid5(_NAMESPACE, f"{TYPES[kind]} {subject} {run.run_id}")),
+        "id": event_id(kind, subject, run.run_id),
         "source": f"/closed-loop/{run.product}/{run.phase}",
         "type": TYPES[kind],
         "timestamp": (at or run.at).isoformat(),
