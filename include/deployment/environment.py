@@ -20,7 +20,7 @@ from include.parts.deployment import Deployment
 from include.product import Product
 from include.targets.processes import Processes
 from include.targets.supervision import Supervisor, members
-from include.targets.target import DeploymentError, Replica, Target, free_ports, wait_healthy
+from include.targets.target import DeploymentError, Replica, Seen, Target, UnreachableError, free_ports, wait_healthy
 
 Archive = Callable[[], bytes]
 
@@ -33,12 +33,19 @@ class Environment:
             raise InputError(f"product {product.name!r} has no deployment")
         self.deployment: Deployment = product.deployment
         self.folder = environment.folder(product.name)
-        self.sockets = environment.sockets(product.name)
-        self.supervisor = Supervisor(self.folder, self.sockets / "supervisor.sock")
-        self.target: Target = Processes(self.deployment, self.supervisor)
-        self.traffic = Traffic(self.deployment, self.supervisor, self.sockets / "haproxy.sock",
+        sockets = environment.sockets(product.name)
+        self.supervisor = Supervisor(self.folder, sockets / "supervisor.sock")
+        self.target = self._target(product)
+        self.traffic = Traffic(self.deployment, self.supervisor, sockets / "haproxy.sock",
                                environment.access_log(product.name))
         self.haproxy = self.traffic.haproxy
+
+    def _target(self, product: Product) -> Target:
+        if settings := self.deployment.containers:
+            from include.targets.containers import Containers  # which needs Docker's client, and Airflow's hook
+
+            return Containers(self.deployment, settings, product.name, self.folder)
+        return Processes(self.deployment, self.supervisor)
 
     def replicas(self) -> list[Replica]:
         """The replicas that are wanted, of every version."""
@@ -70,7 +77,6 @@ class Environment:
 
         Raises DeploymentError when the archive, the command or the front port is not to be had, or one stays unhealthy.
         """
-        self._prepare_folders()
         there = self.replicas()
         if version not in {item.version for item in there}:
             self.target.unpack(version, archive())
@@ -134,7 +140,11 @@ class Environment:
 
     def status(self) -> dict[str, Any]:
         """What runs: by version its share of weights in percent and its replicas, with HAProxy's view of their health."""
-        proxy, seen = self.haproxy.description() is not None, self.target.seen()
+        proxy, reached, seen = self.haproxy.description() is not None, True, dict[str, Seen]()
+        try:
+            seen |= self.target.seen()
+        except UnreachableError:
+            reached = False
         servers = self.haproxy.servers() if proxy else {}
         whole = sum(server.weight for server in servers.values()) or 1
         versions: dict[str, Any] = {}
@@ -145,13 +155,13 @@ class Environment:
             entry["replicas"].append({"name": item.name, "port": item.port, "weight": server.weight if server else 0,
                                       "healthy": bool(server and server.up), "state": state,
                                       "requests": server.counts.requests if server else 0})
-        return {"supervisor": self.supervisor.alive(), "haproxy": proxy, "port": self.deployment.port, "versions": versions,
-                "processes": len(members(self.folder))}
+        strays = sorted(seen.keys() - {item.name for item in self.replicas()})
+        return {"supervisor": self.supervisor.alive(), "target": reached, "haproxy": proxy, "port": self.deployment.port,
+                "versions": versions, "processes": len(members(self.folder)), "strays": strays}
 
     def _apply(self, replicas: Sequence[Replica]) -> None:
         """Bring the target and HAProxy to `replicas`: what comes is started first, what goes is stopped last."""
         self.traffic.claim_port()
-        self._prepare_folders()
         self._write_state(replicas)
         for item in replicas:
             self._note_start(item)
@@ -179,6 +189,7 @@ class Environment:
         """One that runs already stays as it was started."""
         path = self._start_note(item.name)
         if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
             new = path.with_suffix(".new")
             new.write_text(json.dumps(self.target.recipe(item)), encoding="utf-8")
             new.replace(path)
@@ -188,12 +199,6 @@ class Environment:
         new = self.folder / "state.new"
         new.write_text(json.dumps([asdict(item) for item in replicas]), encoding="utf-8")
         new.replace(self.folder / "state.json")
-
-    def _prepare_folders(self) -> None:
-        (self.folder / "programs").mkdir(parents=True, exist_ok=True)
-        self.sockets.mkdir(mode=0o700, exist_ok=True)
-        if self.sockets != self.folder and self.sockets.stat().st_uid != self.folder.stat().st_uid:
-            raise InputError(f"{self.sockets}: the folder for sockets belongs to somebody else")
 
     def wait_healthy(self, replicas: Sequence[Replica]) -> None:
         """Wait until every one of them answers, to us and to HAProxy. Raises DeploymentError with what is wrong."""

@@ -9,6 +9,7 @@ from include.deployment import haproxy
 from include.deployment.environment import Environment
 from include.deployment.record import running_release
 from include.product import Product
+from include.targets.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Difference:
 def drift(engine: Engine, product: Product) -> list[Difference]:
     """How what runs differs from what the ledger says; while a deployment is under way, it does."""
     release, environment = running_release(engine, product.name), Environment(product)
-    return _drift(release.version if release else None, environment.status(), len(environment.baseline()))
+    return _drift(release.version if release else None, environment.status(), environment)
 
 
 def plan(engine: Engine, product: Product) -> list[Difference]:
@@ -37,14 +38,14 @@ def plan(engine: Engine, product: Product) -> list[Difference]:
     return drift(engine, product) + _plan(environment)
 
 
-def _drift(version: str | None, found: dict[str, Any], baseline: int) -> list[Difference]:
+def _drift(version: str | None, found: dict[str, Any], environment: Environment) -> list[Difference]:
     running = found["versions"]
     if version is None:
         return [Difference("ledger", "running version", None, ", ".join(sorted(running)))] if running else []
-    told = [Difference(name, "running", True, False) for name in ("supervisor", "haproxy") if not found[name]]
+    told = [Difference(name, "running", True, False) for name in ("supervisor", "haproxy", "target") if not found[name]]
     if set(running) != {version}:
         told.append(Difference("target", "versions", version, ", ".join(sorted(running)) or None))
-    if baseline:
+    if baseline := len(environment.baseline()):
         told.append(Difference("target", "replicas of a baseline", 0, baseline))
     own = running.get(version, {"share": 0.0, "replicas": []})
     if own["share"] != 100.0:
@@ -54,7 +55,10 @@ def _drift(version: str | None, found: dict[str, Any], baseline: int) -> list[Di
             told.append(Difference("target", item["name"], "running", item["state"]))
         if not item["healthy"]:
             told.append(Difference("haproxy", item["name"], "healthy", "not healthy"))
-    if (expected := 2 + sum(len(entry["replicas"]) for entry in running.values())) != found["processes"] and not told:
+    if found["strays"]:
+        told.append(Difference("target", "replicas that nobody wants", None, ", ".join(found["strays"])))
+    expected = 2 + (len(environment.replicas()) if isinstance(environment.target, Processes) else 0)
+    if expected != found["processes"] and not told:
         told.append(Difference("machine", "processes of the environment", expected, found["processes"]))
     return told
 
@@ -71,6 +75,8 @@ def _plan(environment: Environment) -> list[Difference]:
         wanted, started = environment.target.recipe(item), environment.started(item) or {"command": None, "env": {}}
         if wanted["command"] != started["command"]:
             told.append(Difference("file", f"command of {item.name}", wanted["command"], started["command"]))
+        if "containers" in wanted | started and wanted.get("containers") != started.get("containers"):
+            told.append(Difference("file", f"container of {item.name}", "other settings", "as it was started"))
         if changed := sorted(name for name in wanted["env"].keys() | started["env"].keys()
                              if wanted["env"].get(name) != started["env"].get(name)):  # their values may be secret
             told.append(Difference("file", f"environment of {item.name}", f"other {', '.join(changed)}", "as it was started"))

@@ -4,12 +4,17 @@ import shutil
 import sys
 
 from include import environment
-from include.product import home
+from include.deployment.environment import Environment
+from include.product import home, products
 from include.targets.supervision import Supervisor
 
 
 def stop(product_name: str) -> None:
-    """End one product's replicas, HAProxy and supervisord. `ensure_running` brings them back."""
+    """End one product's replicas, HAProxy and supervisord. `ensure_running` brings them back. Replicas elsewhere than on this
+    machine are known by the product's file."""
+    if elsewhere := [item for item in products()[0] if item.name == product_name and item.deployment]:
+        target = Environment(elsewhere[0]).target
+        target.stop(target.seen())
     sockets = environment.sockets(product_name)
     Supervisor(environment.folder(product_name), sockets / "supervisor.sock").shutdown()
     (sockets / "haproxy.sock").unlink(missing_ok=True)

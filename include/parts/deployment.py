@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from include.parts.calendar import DAYS, Day, Zone
 from include.parts.part import Name, Part
+from include.parts.repository import IMAGE
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -96,11 +97,31 @@ class Freeze(Part):
     windows: list[Window] = Field([], description='Times in which nothing goes live, fixes neither; hours as "16:00", in quotes.')
 
 
+class Containers(Part):
+    """Replicas as containers of a Docker engine: without rights, with a file system that can't be written, on 127.0.0.1 alone."""
+
+    image: str = Field(IMAGE, description="The base image, with what the command needs; the release lies in /app.")
+    registry: str | None = Field(None, description="Airflow connection (type docker) that logs in to the image's registry.")
+    network: str = Field("bridge", pattern=r"^\w[\w.-]*$", description="The Docker network: what replicas reach.")
+    memory_mb: int = Field(512, ge=16, description="Memory of one replica; files in /tmp count on top.")
+    tmp_mb: int = Field(64, ge=1, description="Files in /tmp, the only place that a replica may write to.")
+    processes: int = Field(256, ge=4, description="Processes and threads of one replica at once.")
+    cpus: float = Field(1, gt=0)
+
+    @model_validator(mode="after")
+    def _network_of_its_own(self) -> "Containers":
+        if self.network in {"host", "none"}:
+            raise ValueError("replicas need a network of their own")
+        return self
+
+
 class Deployment(Part):
-    """The environment that the product runs in: supervised processes behind HAProxy."""
+    """The environment that the product runs in: replicas behind HAProxy. They are supervised processes, unless it says else."""
 
     environment: Name = "production"
-    command: str = Field(description="Command of one replica; {port} is replaced by the port that it must listen on.")
+    command: str = Field(description="Command of one replica; {port} and {host} are replaced by where it must listen: in a "
+                                     "container the host is 0.0.0.0, else 127.0.0.1.")
+    containers: Containers | None = Field(None, description="Replicas are containers.")
     port: int = Field(ge=1, le=65535, description="The port on 127.0.0.1 where HAProxy serves the product.")
     replicas: int = Field(2, ge=1, le=64)
     health: str = Field("/health", pattern=r"^/[\w./~%?=&-]*$", description="A path that answers 200 when a replica is ready.")

@@ -11,7 +11,7 @@ from include.errors import InputError
 from include.markup import plain
 from include.parts.deployment import Deployment
 from include.targets.supervision import Supervisor, clean_environment, script
-from include.targets.target import DeploymentError, Replica, Seen, State
+from include.targets.target import DeploymentError, Replica, Seen, State, command
 
 STATES: dict[str, State] = {"STARTING": "starting", "RUNNING": "running", "BACKOFF": "restarting"}  # all else is failed
 
@@ -55,7 +55,7 @@ class Processes:
         return self.folder / "versions" / version
 
     def _command(self, item: Replica) -> list[str]:
-        return [word.replace("{port}", str(item.port)) for word in shlex.split(self.deployment.command)]
+        return command(self.deployment, item.port, "127.0.0.1")
 
     def _script(self, item: Replica) -> str:
         environment = clean_environment(self.folder) | self.deployment.env | {"RELEASE_VERSION": item.version}

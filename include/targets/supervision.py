@@ -15,6 +15,8 @@ from typing import Any
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
+from include.errors import InputError
+
 MARK = "CLOSED_LOOP_ENVIRONMENT"  # stands in the environment of each process that belongs to a product's environment
 ENDED = {"STOPPED", "EXITED", "FATAL"}
 KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
@@ -115,8 +117,7 @@ class Supervisor:
         One that has ended is started again. Where supervisord was dead, it begins with these programs alone.
         """
         programs, alive = self.folder / "programs", self.alive()
-        for name in ("programs", "logs"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self._prepare_folders()
         if not alive:
             end_members(self.folder)  # what an earlier supervisord left, if it was killed
             self._forget([path.stem for path in programs.glob("*.sh")])
@@ -132,6 +133,14 @@ class Supervisor:
         for name, state in self.states().items():
             if name in scripts and state in ENDED and name not in added:
                 self._call("startProcess", name, False)
+
+    def _prepare_folders(self) -> None:
+        for name in ("programs", "logs"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        sockets = self.path.parent
+        sockets.mkdir(mode=0o700, exist_ok=True)
+        if sockets != self.folder and sockets.stat().st_uid != self.folder.stat().st_uid:
+            raise InputError(f"{sockets}: the folder for sockets belongs to somebody else")
 
     def _configure(self) -> None:
         names = sorted(path.stem for path in (self.folder / "programs").glob("*.sh"))

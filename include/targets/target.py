@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import shlex
 import socket
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +17,10 @@ State = Literal["starting", "running", "restarting", "failed"]
 
 class DeploymentError(Exception):
     """A version can't be brought up, or must not stay; the message says why, for people."""
+
+
+class UnreachableError(Exception):
+    """The platform does not answer: nothing can be said of what runs on it, and a later try may succeed."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ class Seen:
 
 
 class Target(Protocol):
-    """One product's replicas on a platform. Every call may come again after whoever made it was killed, and then goes on."""
+    """One product's replicas on a platform. Every call may come again after whoever made it was killed, and then goes on; each
+    may raise DeploymentError, or UnreachableError where the platform does not answer."""
 
     def unpack(self, version: str, archive: bytes) -> None:
         """Make `version`, a tar, ready to be started. Raises DeploymentError where it can't be."""
@@ -72,6 +78,11 @@ class Target(Protocol):
 
     def keep(self, version: str) -> None:
         """Remove what is kept of other versions."""
+
+
+def command(deployment: Deployment, port: int, host: str) -> list[str]:
+    """The command of a replica that is to listen on `port` of `host`."""
+    return [word.replace("{port}", str(port)).replace("{host}", host) for word in shlex.split(deployment.command)]
 
 
 def wait_healthy(target: Target, replicas: Sequence[Replica], deployment: Deployment) -> None:

@@ -37,6 +37,8 @@ class Handler(BaseHTTPRequestHandler):
         status = 200
         if path == "/health":
             status = 500 if FAULT == "unhealthy" else 200
+        elif path == "/die":
+            os._exit(1)
         elif path == "/environment":
             return self.answer(200, json.dumps(dict(os.environ)))
         elif FAULT == "errors":
@@ -70,7 +72,7 @@ class Server(ThreadingHTTPServer):
 
 if FAULT == "exits":
     sys.exit("no configuration, no service")
-server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
+server = Server(([*sys.argv, "127.0.0.1"][2], int(sys.argv[1])), Handler)
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 server.serve_forever(0.05)
 server.server_close()
