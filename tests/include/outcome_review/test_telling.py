@@ -1,20 +1,15 @@
 """The customers who asked are told once: over a real SMTP server and a real webhook, and their answers come back as voices."""
 
-import asyncio
 import imaplib
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from datetime import timedelta
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine, update
 
 from include.artifacts import Artifacts
@@ -35,6 +30,7 @@ from tests import rows
 from tests.conftest import NOW
 from tests.crash import _install
 from tests.dovecot import server as dovecot
+from tests.mail import Post, serving
 from tests.server import Reply, Server
 
 KEY, SECRET = b"author secret", b"contact secret"
@@ -42,36 +38,10 @@ KIM, LEE, PARK, CHOI = (author_hash(name, KEY) for name in ("kim@example.com", "
 SHIPPED = NOW - timedelta(days=1)
 
 
-class Post:
-    """What an SMTP server does with mails: keeps them, after it answered those to come first with `answers`."""
-
-    def __init__(self) -> None:
-        self.mails, self.answers = list[EmailMessage](), list[str]()
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        answer = self.answers.pop(0) if self.answers else "250 taken"
-        if answer.startswith(("250", "drop")):
-            mail = message_from_bytes(envelope.content or b"", policy=policy.default)  # type: ignore[arg-type]  # bytes here
-            assert isinstance(mail, EmailMessage)
-            self.mails.append(mail)
-        if answer == "drop":
-            assert isinstance(server.transport, asyncio.Transport)
-            server.transport.abort()
-        return answer
-
-
 @pytest.fixture
 def post() -> Iterator[tuple[Post, int]]:
-    handler = Post()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        yield handler, port
-    finally:
-        controller.stop()
+    with serving() as found:
+        yield found
 
 
 def known(port: int, hook: str = "", mailbox: int = 0) -> Connections:
