@@ -42,6 +42,12 @@ class Artifacts:
         fs, target = fsspec.core.url_to_fs(self._path(name))
         return sorted(PurePosixPath(path).name for path in fs.ls(target, detail=False)) if fs.exists(target) else []
 
+    def names(self) -> list[str]:
+        """Every name in the store, in order."""
+        fs, root = fsspec.core.url_to_fs(self.root)
+        found = fs.find(root) if fs.exists(root) else []
+        return sorted(str(PurePosixPath(path).relative_to(root)) for path in found)
+
     def remove(self, name: str) -> None:
         """Remove the file or folder `name`, where there is one."""
         fs, target = fsspec.core.url_to_fs(self._path(name))
