@@ -120,6 +120,7 @@ def test_killed_tasks_leave_the_same_ledger(tmp_path: Path) -> None:
         assert set(killer.killed) == {run["dag_id"] for run in harsh.loop.runs()}
         assert tried_again == set(killer.killed)
         assert set().union(*harsh.states().values()) == {"success"}
+        assert harsh.broken() == []
         found = facts(harsh)
         assert {table: found[table] for table in found if found[table] != undisturbed[table]} == {}
     assert len(undisturbed["voices"]) >= 50

@@ -42,6 +42,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
+@pytest.fixture(autouse=True)
+def one_truth(stage: Stage) -> Iterator[None]:
+    """Whatever a chapter did, every invariant of the ledger holds at its end."""
+    yield
+    assert stage.broken() == []
+
+
 @contextmanager
 def customers(stage: Stage) -> Iterator[None]:
     done = threading.Event()
