@@ -11,8 +11,8 @@ from pathlib import Path
 from include.deployment.analysis import Arm, analyse, by_limit, enough, errors
 from include.deployment.environment import Environment
 from include.deployment.rules import Counts, Finding, Judgement, judge, total
-from include.deployment.sequential import Evidence, Look
 from include.parts.deployment import Canary
+from include.sequential import Evidence, Look
 from include.targets.target import Replica
 
 LOOK = 0.2  # seconds between two looks at the counters

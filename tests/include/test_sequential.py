@@ -5,7 +5,7 @@ import statistics
 import numpy as np
 import pytest
 
-from include.deployment.sequential import Look, alarm, evidence
+from include.sequential import Look, alarm, evidence
 
 ALPHA = 0.05
 

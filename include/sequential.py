@@ -8,7 +8,7 @@ rate both share. Products over blocks and averages over guesses keep that, so th
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 RATIOS = (1.5, 2.0, 3.0, 6.0, 12.0, 30.0)  # by how much the candidate's error rate may be higher, each as likely
@@ -43,20 +43,25 @@ def evidence(looks: Iterable[Look]) -> list[float]:
 
 
 class Evidence:
-    """`evidence` look by look: `value` is what the looks so far tell."""
+    """`evidence` look by look: `value` is what the looks so far tell.
 
-    def __init__(self) -> None:
+    `ratios` are the guesses of how many times the baseline's rate the candidate's is (below 1: less often), `rate` what the
+    baseline's is believed to be before the first look; neither changes how often it errs, only how soon it tells.
+    """
+
+    def __init__(self, ratios: Sequence[float] = RATIOS, rate: float = _PRIOR_ERRORS / _PRIOR_REQUESTS) -> None:
         self.value = 1.0
-        self._logs = [0.0] * len(RATIOS)
-        self._errors, self._requests = _PRIOR_ERRORS, _PRIOR_REQUESTS
+        self._ratios = ratios
+        self._logs = [0.0] * len(ratios)
+        self._errors, self._requests = rate * _PRIOR_REQUESTS, _PRIOR_REQUESTS
         self._candidate_errors, self._candidate_requests = 0, 0
 
     def add(self, look: Look) -> float:
         """Take in one more look; returns the evidence after it."""
-        for index, ratio in enumerate(RATIOS):
+        for index, ratio in enumerate(self._ratios):
             # the baseline's rate as both streams tell it, were the candidate's `ratio` times as high
             both = self._requests + ratio * self._candidate_requests
-            base = min((self._errors + self._candidate_errors) / both, _MOST / ratio)
+            base = min((self._errors + self._candidate_errors) / both, _MOST, _MOST / ratio)
             self._logs[index] += _log_e(look, base, min(base * ratio, _MOST))
         self._errors, self._requests = self._errors + look.baseline_errors, self._requests + look.baseline_requests
         self._candidate_errors += look.candidate_errors
