@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from include.voc_aggregation import severity, understanding
 
 if TYPE_CHECKING:  # scikit-learn stays away where the rules do
+    from scipy.sparse import csr_matrix
+
     from include.voc_aggregation.learning import Model
 
 SIGNS = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}  # what a label of sentiment comes to
@@ -42,8 +44,9 @@ class Classifier:
         weights = [SIGNS[label] for label in learnt.model.labels]
         return [round(float(value), 4) for value in chances @ weights]
 
-    def kinds(self, texts: Sequence[str], feelings: Sequence[float]) -> list[tuple[str, ...]]:
-        """All kinds of each text, the main one first, whose feelings (-1 to 1) are given.
+    def kinds(self, texts: Sequence[str], feelings: Sequence[float],
+              features_of: "csr_matrix | None" = None) -> list[tuple[str, ...]]:
+        """All kinds of each text, the main one first, whose feelings (-1 to 1) are given; `features_of` as in `Model.decisions`.
 
         A model of single labels tells the main kind; the rules then say which others stand in sentences of their own.
         """
@@ -52,7 +55,7 @@ class Classifier:
             return ruled
         if learnt.model.multi_label:
             return [_held(chances) for chances in predict(texts, learnt.model)]
-        told = learnt.model.predict(texts)
+        told = learnt.model.predict(texts, features_of)
         return [(main, *(kind for kind in kinds if kind != main)) if main in kinds else (main,)
                 for main, kinds in zip(told, ruled, strict=True)]
 

@@ -35,12 +35,13 @@ class Understood:
 def understood(rows: list[dict[str, Any]], classifier: Classifier) -> Understood:
     """Rows of the table `voices`, whose kinds and severity `classifier` tells, with all that is wanted of them."""
     texts, feelings = [row["text"] for row in rows], [row["sentiment"] for row in rows]
-    kinds = classifier.kinds(texts, feelings)
+    counts = features.counts(texts)
+    kinds = classifier.kinds(texts, feelings, counts)
     levels = classifier.severities(texts, kinds, feelings)
     told = [row | {"kind": some[0], "kinds": list(some) if len(some) > 1 else None, "severity": level}
             for row, some, level in zip(rows, kinds, levels, strict=True)]
     return Understood(encoded(told), [row["id"] for row in rows], [some[0] for some in kinds], [row["language"] for row in rows],
-                      [row["written_at"] for row in rows], features.counts(texts))
+                      [row["written_at"] for row in rows], counts)
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,11 @@ class _Vocabulary:
     columns: tuple[npt.NDArray[np.int32], ...]
     idf: tuple[npt.NDArray[np.float32], ...]
 
-    def vectors(self, texts: Sequence[str]) -> csr_matrix:
+    def vectors(self, texts: Sequence[str], features_of: csr_matrix | None = None) -> csr_matrix:
         """Unit vectors of each block beside one another, then what the rules see."""
-        return sp.hstack([_unit(count(texts)[:, columns], idf) for (count, _), columns, idf
-                          in zip(_BLOCKS, self.columns, self.idf, strict=True)] + [_rules(texts)]).tocsr()
+        counted = [features_of if count is features.counts and features_of is not None else count(texts) for count, _ in _BLOCKS]
+        return sp.hstack([_unit(counts[:, columns], idf) for counts, columns, idf
+                          in zip(counted, self.columns, self.idf, strict=True)] + [_rules(texts)]).tocsr()
 
 
 def _learned(texts: Sequence[str]) -> tuple[_Vocabulary, csr_matrix]:
@@ -97,16 +98,19 @@ class Model:
     slope: Floats  # (labels,) of the calibration
     offset: Floats  # (labels,)
 
-    def decisions(self, texts: Sequence[str]) -> Floats:
-        """How far each text lies on each label's side of its border. Shape (texts, labels)."""
-        return _margins(self.vocabulary.vectors(texts), self.weights, self.bias)
+    def decisions(self, texts: Sequence[str], features_of: csr_matrix | None = None) -> Floats:
+        """How far each text lies on each label's side of its border. Shape (texts, labels).
 
-    def predict(self, texts: Sequence[str]) -> list[Any]:
+        `features_of` is `features.counts(texts)`, where that was counted already.
+        """
+        return _margins(self.vocabulary.vectors(texts, features_of), self.weights, self.bias)
+
+    def predict(self, texts: Sequence[str], features_of: csr_matrix | None = None) -> list[Any]:
         """The label of each text; with `multi_label` the sorted list of its labels, maybe none.
 
         A rare label counts as much as a common one, so it may win with a score that is not the highest.
         """
-        decided = self.decisions(texts)
+        decided = self.decisions(texts, features_of)
         if self.multi_label:
             return [[label for label, far in zip(self.labels, line, strict=True) if far > 0] for line in decided]
         return [self.labels[best] for best in decided.argmax(axis=1)]

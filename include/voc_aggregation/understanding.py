@@ -2,7 +2,7 @@
 
 import math
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from include.voc_aggregation.lexicon import (
@@ -64,6 +64,7 @@ def sentiment(text: str, rating: float | None = None, scale: tuple[float, float]
     return felt(feeling(text), rating, scale)
 
 
+@lru_cache(maxsize=10_000)  # what is learnt asks again for the voices that are being heard
 def feeling(text: str) -> float:
     """How the words of `text` feel, from -1 to 1."""
     text = text[:_LOOKED_AT]
