@@ -39,6 +39,15 @@ def trace(connection: Connection, kind: str, key: str) -> dict[str, list[dict[st
     Returns the rows of each kind in the chain's order (an empty list where nothing is tied), and under "outcome" what came of
     the stories found in the releases found. Raises KeyError for an unknown kind.
     """
+    found = tied(connection, kind, key)
+    rows = {name: _rows(connection, table, column.in_(found[name])) for name, (table, column) in CHAIN.items()}
+    rows["outcome"] = _rows(connection, outcomes, outcomes.c.story_id.in_(found["story"]),
+                            outcomes.c.release.in_(found["release"]))
+    return rows
+
+
+def tied(connection: Connection, kind: str, key: str) -> dict[str, set[str]]:
+    """The ids of everything tied to one thing, up to LIMIT of each kind. Raises KeyError for an unknown kind."""
     kinds = list(CHAIN)
     start = kinds.index(kind) if kind in CHAIN else None
     if start is None:
@@ -50,15 +59,14 @@ def trace(connection: Connection, kind: str, key: str) -> dict[str, list[dict[st
     for place in range(start, 0, -1):
         there, here = _HOPS[place - 1]
         found[kinds[place - 1]] = _follow(connection, here, there, found[kinds[place]])
-    rows = {name: _rows(connection, table, column.in_(found[name])) for name, (table, column) in CHAIN.items()}
-    rows["outcome"] = _rows(connection, outcomes, outcomes.c.story_id.in_(found["story"]),
-                            outcomes.c.release.in_(found["release"]))
-    return rows
+    return found
 
 
 def _follow(connection: Connection, here: ColumnElement[str], there: ColumnElement[str], ids: Iterable[str]) -> set[str]:
-    known = there.is_not(None)
-    return set(connection.scalars(select(there).where(here.in_(ids), known).distinct().order_by(there).limit(LIMIT)))
+    where = [here.in_(ids), there.is_not(None)]
+    if here is _DEPLOYED:  # the index has products, and no keys of releases
+        where.append(deployments.c.product.in_({key.partition("|")[0] for key in ids}))
+    return set(connection.scalars(select(there).where(*where).distinct().order_by(there).limit(LIMIT)))
 
 
 def _rows(connection: Connection, table: Table, *where: ColumnElement[bool]) -> list[dict[str, Any]]:
