@@ -202,7 +202,8 @@ def test_bad_parameters_are_refused(api: TestClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/products/nowhere", "/products/torn", "/products/shop/voices/none",
-                                  "/products/shop/themes/none", "/trace/voice/none", "/trace/ticket/none", "/trace/release/shop|9.9.9"])
+                                  "/products/shop/themes/none", "/trace/voice/none", "/trace/ticket/none",
+                                  "/trace/release/shop|9.9.9"])
 def test_what_is_not_there_is_404(api: TestClient, path: str) -> None:
     answer = api.get(path)
     assert (answer.status_code, "/" in answer.json()["detail"]) == (404, False)
