@@ -1,0 +1,1 @@
+"""What each audience asks, and the numbers that answer it."""
