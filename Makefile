@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo stop test test-assistant lint bench verify-evidence lock schema clean
+.PHONY: setup packages demo stop test test-assistant lint bench verify-evidence check backup restore fuzz lock schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -27,8 +27,8 @@ $(READY): requirements-dev.lock
 packages:
 	@sh local/packages.sh packages.txt
 
-demo: setup  ## turn the loop; VOICES=path turns it on your own file too
-	$(BIN)/python -m local.demo $(if $(VOICES),--voices "$(VOICES)")
+demo: setup  ## turn the loop; VOICES=path turns it on your own file too; FAULT=errors|slow|crash releases a fault at the end
+	$(BIN)/python -m local.demo $(if $(VOICES),--voices "$(VOICES)") $(if $(FAULT),--fault "$(FAULT)")
 
 stop:  ## end everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.airflow stop && $(BIN)/python -m include.deployment.stop --all; fi
@@ -52,6 +52,18 @@ bench: setup  ## ONLY=name for one
 
 verify-evidence: $(READY)  ## find any change in what checks left behind; RELEASE="product|version" for one
 	$(BIN)/python -m include.compliance_checks.evidence verify $(if $(RELEASE),"$(RELEASE)")
+
+check: $(READY)  ## is the ledger still one truth? states every invariant and verifies it
+	$(BIN)/python -m include.ledger.check --artifacts "$(CLOSED_LOOP_HOME)/artifacts"
+
+backup: $(READY)  ## ledger and artifacts into a new folder of INTO, while the loop turns
+	$(BIN)/python -m include.ledger.backup make "$(or $(INTO),$(CLOSED_LOOP_HOME)/backups)"
+
+restore: $(READY)  ## FROM=folder, into an empty ledger
+	$(BIN)/python -m include.ledger.backup restore "$(FROM)"
+
+fuzz: $(READY)  ## hostile input for every reader; EXAMPLES a reader
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz --timeout 3600
 
 lock: $(READY)  ## pin what requirements*.txt ask for
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements.txt -o requirements.lock
