@@ -28,6 +28,7 @@ from include.product import home
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "airflow_settings.yaml"
 USER = "admin"
+TRIES = 5  # of a request that a busy database undid
 # What `airflow standalone` starts, but for the servers of log files: those listen on every address, and nobody needs them here.
 SERVICES = """airflow db migrate || exit
 airflow scheduler --skip-serve-logs & airflow dag-processor & airflow triggerer --skip-serve-logs &
@@ -35,11 +36,12 @@ exec airflow api-server"""
 
 
 class RefusedError(RuntimeError):
-    """Airflow's REST API answered with an error; `status` is the HTTP status."""
+    """Airflow's REST API answered with an error; `status` is the HTTP status. `undone`: its database was busy for too long (SQLite
+    lets in one writer at a time), so the request did nothing."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
-        self.status = status
+        self.status, self.undone = status, status == 500 and '"Database error"' in message
 
 
 @dataclass
@@ -111,7 +113,7 @@ class LocalAirflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow_home / "passwords.json"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}?timeout=60",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
             "AIRFLOW__TRIGGERER__DEFAULT_CAPACITY": "10",
         } | self.extra_env
@@ -197,6 +199,13 @@ class LocalAirflow:
                    for key in found["partitioned_dag_runs"])
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
+        for _ in range(TRIES - 1):
+            try:
+                return self._request(method, path, body, {"Authorization": f"Bearer {self._token}"})
+            except RefusedError as error:
+                if not error.undone:
+                    raise
+            time.sleep(1)
         return self._request(method, path, body, {"Authorization": f"Bearer {self._token}"})
 
     def _request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
@@ -204,7 +213,7 @@ class LocalAirflow:
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json", **(headers or {})},  # noqa: S310 - our own http URL
                                          method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the same
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise RefusedError(error.code, error.read().decode(errors="replace")[:2000]) from error
