@@ -36,8 +36,8 @@ exec airflow api-server"""
 
 
 class RefusedError(RuntimeError):
-    """Airflow's REST API answered with an error; `status` is the HTTP status. `undone`: its database was busy for too long (SQLite
-    lets in one writer at a time), so the request did nothing."""
+    """Airflow's REST API answered with an error; `status` is the HTTP status. `undone`: its database was busy for too long
+    (SQLite lets in one writer at a time), so the request did nothing."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
