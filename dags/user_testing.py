@@ -1,19 +1,31 @@
 """### 8. Testing with real users
 Runs the product's own scenarios against a candidate, each bound to the acceptance criterion that it tests, and shows what they
 found to people, who accept or reject with a note and a word on each criterion (or the product leaves it to the scenarios).
-Publishes `release/accepted`.
+Each night it looks at the product's experiments. Publishes `release/accepted`.
 """
 
 from typing import Any
 
 from airflow.sdk import Param, dag, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.approval import LONGEST, Decision
-from include.cycle import ACCEPTED, CANDIDATE, PHASE, artifacts, ledger, publish, this_product, this_run, wakes_on
+from include.cycle import ACCEPTED, CANDIDATE, STARTED, WITH_PEOPLE, artifacts, ledger, publish, this_product, this_run, wakes_on
 
 FIELDS = {"criteria": Param("", type=["null", "string"], format="multiline", maxLength=LONGEST, title="What you found",
                             description_md="A line each: `works`, or `fails: …`, or what you saw.")}
+
+
+def rest(product: Any) -> None:
+    """A night's run looks at the experiments, and ends here."""
+    if not product.user_testing.experiments:
+        raise AirflowSkipException("the product has no experiments")
+    from include.user_testing.looks import look
+
+    result = look(ledger(), product, this_run())
+    if result["failed"]:
+        raise AirflowFailException("; ".join(f"{name}: {why}" for name, why in result["failed"].items()))
+    raise AirflowSkipException(f"looked at {len(result['decisions'])} experiments: {result['decisions']}")
 
 
 def _docker(registry: str | None) -> Any:
@@ -22,12 +34,14 @@ def _docker(registry: str | None) -> Any:
     return docker(registry)
 
 
-@dag(schedule=wakes_on(CANDIDATE), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(CANDIDATE | STARTED), doc_md=__doc__, **WITH_PEOPLE)
 def user_testing() -> None:
     @task
     def ask() -> dict[str, Any]:
         from include.user_testing.run import Means, ask
 
+        if this_run().key.version is None:
+            rest(this_product())
         return ask(ledger(), this_product(), this_run(), Means(artifacts(), _docker))
 
     @task(outlets=[ACCEPTED])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # the functions below import these: a DAG file is read often,
 STARTED = Asset("cycle/started")          # nightly_cycle                      voc_aggregation, compliance_checks,
 #                                                                              monitoring_rollups, outcome_review,
 #                                                                              customer_support, story_writing,
-#                                                                              solution_evaluation
+#                                                                              solution_evaluation, user_testing
 RECEIVED = Asset("voice/received")        # the intake endpoint (plugins);     voc_aggregation, customer_support
 #                                           correct_voices
 DUE = Asset("support/due")                # support_clock                      customer_support

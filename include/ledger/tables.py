@@ -233,6 +233,15 @@ test_results = Table("test_results", metadata, _key("release"), _key("criterion"
                      _word("story_id", True), _text("name"), _word("verdict"), _text("why"), _word("by"), _at("at"),
                      Index(None, "product", "at"))
 
+# What a night saw of an experiment, metric by metric: people and how many did it, the difference of the shares with its interval,
+# the evidence either way and how much is enough. `decision` (of the experiment): running, variant, control, no_difference,
+# stopped (a guardrail), unbalanced; the first that isn't running stands. `planned`: people of each version.
+experiment_looks = Table("experiment_looks", metadata, _key("product"), _key("experiment"), _key("metric"), _key("run_id"),
+                         _count("control_people"), _count("control_hits"), _count("variant_people"), _count("variant_hits"),
+                         _number("effect"), _number("low"), _number("high"), _number("for_better", False),
+                         _number("for_worse", False), _number("threshold", False), _count("planned"), _word("decision"),
+                         _text("why"), _at("at"))
+
 # Step 9: deployments. `status`: running, asked (a person decides; all traffic is back), succeeded, rolled_back, failed. `kind`:
 # the strategy (canary, blue_green, rolling), or rollback, which a person (`by`) asked for.
 deployments = Table("deployments", metadata, _key("id"), _word("product"), _word("version"), _word("environment"),

@@ -33,7 +33,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "solution_evaluation": ({"backlog/scope", "cycle/started"}, {"backlog/decisions", "operations/signals"}),
     "build_and_test": ({"backlog/scope", "release/requested"}, {"release/candidate"}),
     "compliance_checks": ({"release/candidate", "cycle/started"}, {"release/compliant", "operations/signals"}),
-    "user_testing": ({"release/candidate"}, {"release/accepted"}),
+    "user_testing": ({"release/candidate", "cycle/started"}, {"release/accepted"}),
     "deployment": ({"release/candidate", "release/compliant", "release/accepted"}, {"release/deployed", "operations/signals"}),
     "acknowledge_signal": (set(), set()),
     "comment_release": (set(), set()),

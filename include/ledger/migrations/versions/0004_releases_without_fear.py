@@ -27,6 +27,27 @@ def upgrade() -> None:
     with op.batch_alter_table('alerts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_alerts_product_status'), ['product', 'status'], unique=False)
 
+    op.create_table('experiment_looks',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('experiment', sa.String(length=255), nullable=False),
+    sa.Column('metric', sa.String(length=255), nullable=False),
+    sa.Column('run_id', sa.String(length=255), nullable=False),
+    sa.Column('control_people', sa.BigInteger(), nullable=False),
+    sa.Column('control_hits', sa.BigInteger(), nullable=False),
+    sa.Column('variant_people', sa.BigInteger(), nullable=False),
+    sa.Column('variant_hits', sa.BigInteger(), nullable=False),
+    sa.Column('effect', sa.Float(), nullable=True),
+    sa.Column('low', sa.Float(), nullable=True),
+    sa.Column('high', sa.Float(), nullable=True),
+    sa.Column('for_better', sa.Float(), nullable=False),
+    sa.Column('for_worse', sa.Float(), nullable=False),
+    sa.Column('threshold', sa.Float(), nullable=False),
+    sa.Column('planned', sa.BigInteger(), nullable=False),
+    sa.Column('decision', sa.String(length=255), nullable=False),
+    sa.Column('why', sa.Text(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'experiment', 'metric', 'run_id', name=op.f('pk_experiment_looks'))
+    )
     op.create_table('incidents',
     sa.Column('id', sa.String(length=255), nullable=False),
     sa.Column('product', sa.String(length=255), nullable=False),
@@ -168,6 +189,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_incidents_product_status'))
 
     op.drop_table('incidents')
+    op.drop_table('experiment_looks')
     with op.batch_alter_table('alerts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_alerts_product_status'))
 
