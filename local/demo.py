@@ -1,7 +1,8 @@
 """`make demo`: one whole turn of the loop on the sample tea shop, from what customers wrote to whether the release helped.
 
 The demo plays the people: the developer who merges the fix, the one who approves, and the customers, whose reviews follow from
-what the shop really answers them. `--voices FILE` turns the loop on your own file besides, up to the scope.
+what the shop really answers them. `--voices FILE` turns the loop on your own file besides, up to the scope. `--fault errors`
+(slow, crash) goes on with a release that its canary turns back, and that is heard of.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 from sqlalchemy import Engine, func, or_, select
 
 from include.artifacts import Artifacts
+from include.deployment.picture import newest, picture_of
 from include.deployment.run import ensure_running
 from include.errors import InputError
 from include.ledger.engine import connect, reading, upgrade
@@ -27,6 +29,7 @@ from include.ledger.tables import (
     outcomes,
     scope_items,
     scopes,
+    signals,
     stories,
     story_blocks,
     story_themes,
@@ -44,10 +47,11 @@ from local.airflow import USER, LocalAirflow
 from local.customers import keep_using, write_history, write_tickets
 from local.loop import Loop
 from local.own_voices import describe
-from local.sample.history import create, create_parcels, merge_fix, merge_wrapping
+from local.sample.history import FAULTS, Fault, create, create_parcels, merge_fault, merge_fix, merge_wrapping
 
 TURN = 240  # seconds that one turn may take
-REQUESTS_A_SECOND = 40
+REQUESTS_A_SECOND = 60
+BEFORE = 45  # seconds of use before the fix: complaints enough that their end is no accident
 
 
 class Demo:
@@ -59,6 +63,7 @@ class Demo:
         self.reviews = folder / "demo" / "shop-reviews.csv"
         self.airflow = LocalAirflow(folder)
         self.loop = Loop(self.airflow)
+        self.used_since: float | None = None  # when customers began to use the shop
 
     @property
     def ledger(self) -> Engine:
@@ -117,15 +122,24 @@ class Demo:
 
     @contextmanager
     def customers(self) -> Iterator[None]:
-        """Customers use the shop and write reviews as long as the block runs."""
+        """Customers use the shop and write reviews as long as the block runs, from when it serves them."""
         done = Event()
-        using = Thread(target=keep_using, args=(self.shop_url, self.reviews, REQUESTS_A_SECOND, done))
+        using = Thread(target=self.use, args=(done,))
         using.start()
         try:
             yield
         finally:
             done.set()
             using.join()
+
+    def use(self, done: Event) -> None:
+        """Use the shop until `done`, as soon as there is one."""
+        while not self.running_version():
+            if done.wait(0.5):
+                return
+        self.used_since = time.monotonic()
+        self.play("customers", f"use the shop ({REQUESTS_A_SECOND} requests a second) and write what they meet")
+        keep_using(self.shop_url, self.reviews, REQUESTS_A_SECOND, done)
 
     def coupon_stories(self) -> list[str]:
         """The stories that the developer takes up: those of the themes in which most voices speak of coupons."""
@@ -163,19 +177,59 @@ class Demo:
 
     def second_turn(self, repository: Path) -> None:
         """Customers meet the flaw, the developer mends it, a release is asked for, and its effect is measured."""
-        with self.customers():
-            self.play("customers", f"use the shop ({REQUESTS_A_SECOND} requests a second) and write what they meet")
-            self.next_minute()
-            self.mend(repository)
-            self.next_minute()
-            self.next_minute()
+        self.wait_for_use()
+        self.mend(repository)
+        self.next_minute()
+        self.next_minute()
+
+    def next_night(self) -> None:
+        """Its effect is measured."""
         self.say("the next night: nightly_cycle hears the customers again")
         self.loop.trigger("nightly_cycle")
         self.turn()
 
+    def fail(self, repository: Path, fault: Fault) -> None:
+        """The developer merges what passes every test and fails in use; its canary turns back, and the loop hears of it."""
+        with self.customers():
+            sha = merge_fault(repository, [], fault)
+            self.play("developer", f"merges {sha[:8]}, which passes all tests, and fills in the release form")
+            self.loop.trigger("release", product="shop", note=FAULTS[fault][0])
+            self.turn()
+        self.play("customers", f"still meet version {self.running_version()}")
+
+    def wait_for_use(self) -> None:
+        """Wait until a minute ends by which the shop was used for some time."""
+        while self.used_since is None or time.monotonic() - self.used_since < BEFORE:
+            time.sleep(0.2)
+        self.next_minute()
+
     def next_minute(self) -> None:
         """Traffic is counted by the minute: let the one that has begun end."""
         time.sleep(60 - time.time() % 60)
+
+    def show_canary(self) -> None:
+        """A picture of the newest canary, as a file."""
+        with reading(self.ledger) as connection:
+            deployment = newest(connection, "shop")
+            drawn = picture_of(connection, deployment) if deployment else None
+        if drawn:
+            path = self.folder / "demo" / "canary.svg"
+            path.write_text(drawn, encoding="utf-8")
+            print(f"\nThe newest canary, step by step: {path}")
+
+    def show_fault(self) -> None:
+        """What the loop made of the release that was turned back: a signal, a voice, a story."""
+        with reading(self.ledger) as connection:
+            signal = connection.execute(select(signals).where(
+                signals.c.product == "shop", signals.c.kind == "deployment").order_by(signals.c.last_at.desc())).first()
+            heard = connection.scalar(select(voices.c.id).where(
+                voices.c.product == "shop", voices.c.origin == "operation", voices.c.text == signal.title)) if signal else None
+            chain = trace(connection, "voice", heard) if heard else {}
+        print("\nThe release that its canary turned back")
+        if signal:
+            print(f"  signal      {plain(signal.title, 300)}")
+        for kind, text in _told(chain):
+            print(f"  {kind:<11} {text}")
 
     def show(self) -> None:
         """The trace of one voice to its outcome, and where to look."""
@@ -195,6 +249,7 @@ class Demo:
               f"  the release form       {url}/dags/release\n"
               f"  the tea shop           {self.shop_url}/checkout?tea=sencha&coupon=TEA10\n"
               "Airflow and the shop go on running; `make stop` ends both.")
+
     def show_dependencies(self) -> None:
         """Which stories waited for another product's release, and since when they don't any more."""
         query = select(story_blocks, stories.c.title).join(stories, stories.c.id == story_blocks.c.story_id).where(
@@ -268,6 +323,7 @@ def main() -> None:
     """Set the stage, turn the loop, show what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--voices", type=Path, help="a CSV, TSV, JSON Lines or Parquet file of your own")
+    parser.add_argument("--fault", choices=[*FAULTS], help="go on with a release that fails in use")
     arguments = parser.parse_args()
     os.environ["CLOSED_LOOP_HOME"] = str(home().resolve())
     own = describe(arguments.voices, home() / "products") if arguments.voices else None
@@ -275,14 +331,21 @@ def main() -> None:
         os.environ["CLOSED_LOOP_PRODUCTS"] = os.pathsep.join([*map(str, folders()), str(home() / "products")])
     demo = Demo(home())
     repository = demo.prepare()
-    if own or not demo.running_version():
-        demo.first_turn()
-    if not demo.running_version():
-        sys.exit(f"The shop was not deployed; the runs say why: {demo.airflow.url}/dag_runs")
-    demo.second_turn(repository)
+    with demo.customers():
+        if own or not demo.running_version():
+            demo.first_turn()
+        if not demo.running_version():
+            sys.exit(f"The shop was not deployed; the runs say why: {demo.airflow.url}/dag_runs")
+        demo.second_turn(repository)
+    demo.next_night()
+    if arguments.fault:
+        demo.fail(repository, arguments.fault)
     demo.show()
     demo.show_dependencies()
     demo.show_desk()
+    if arguments.fault:
+        demo.show_fault()
+    demo.show_canary()
     if own:
         demo.show_own(own.name)
 

@@ -30,7 +30,12 @@ SHARED = ("LICENSE", "run_tests.py")  # both products have these files of the sh
 FIX = ("fix: apply the coupon at checkout",
        "The codes were kept in lower case and looked up in upper case, so no coupon was ever found.")
 WRAPPING = ("feat: wrap gifts", "손님이 고른 종이로 선물을 포장한다.")
-FAULTS = {"errors": ("feat: keep bills in a cache", "A busy day computes each bill but once.")}
+Fault = Literal["errors", "slow", "crash"]
+FAULTS: dict[Fault, tuple[str, str]] = {
+    "errors": ("feat: keep bills in a cache", "A busy day computes each bill but once."),
+    "slow": ("feat: take prices from the importer's list", "The list is read anew when it is old."),
+    "crash": ("feat: put aside what was ordered", "A parcel is packed from the shelf."),
+}
 
 
 def create(folder: Path) -> Path:
@@ -67,10 +72,11 @@ def merge_wrapping(repository: Path) -> str:
     return _overlay(repository, HERE / "wrapping", WRAPPING, [])
 
 
-def merge_fault(repository: Path, stories: list[str], fault: Literal["errors"] = "errors") -> str:
+def merge_fault(repository: Path, stories: list[str], fault: Fault = "errors") -> str:
     """Commit a version that passes its tests and fails in use; returns its sha. Merged before: returns that commit.
 
-    errors: `/checkout` answers every second request for the same order with status 500.
+    errors: `/checkout` answers every second request for the same order with status 500; slow: from the sixth on, an order takes
+    0.12 s; crash: the process ends at its sixteenth order.
     """
     return _overlay(repository, HERE / "fault" / fault, FAULTS[fault], stories)
 

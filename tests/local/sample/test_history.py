@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,29 @@ def test_the_fault_passes_the_tests_and_fails_half_of_the_orders(repository: Pat
         statuses = [get(shop, "/checkout?tea=sencha&coupon=TEA10")[0] for _ in range(20)]
         assert (statuses.count(200), statuses.count(500)) == (10, 10)
         assert get(shop, "/health")[0] == 200
+
+
+def test_the_slow_fault_passes_the_tests_and_is_slow_from_the_sixth_order_on(repository: Path) -> None:
+    merge_fault(repository, [], "slow")
+    tree = checkout(repository)
+    assert run_tests(tree) == 0
+    with serving(tree) as shop:
+        for _ in range(5):
+            get(shop, "/checkout?tea=sencha")
+        begun = time.monotonic()
+        assert get(shop, "/checkout?tea=sencha&coupon=TEA10") == (
+            200, {"tea": "sencha", "price": 12000, "discount": 1200, "total": 10800})
+        assert time.monotonic() - begun >= 0.12
+
+
+def test_the_crash_passes_the_tests_and_ends_the_process_at_the_sixteenth_order(repository: Path) -> None:
+    merge_fault(repository, [], "crash")
+    tree = checkout(repository)
+    assert run_tests(tree) == 0
+    with pytest.raises(AssertionError), serving(tree) as shop:  # it did not end when it was asked to
+        assert [get(shop, "/checkout?tea=sencha")[0] for _ in range(15)] == [200] * 15
+        with pytest.raises((HTTPException, OSError)):
+            get(shop, "/checkout?tea=sencha")
 
 
 def test_a_test_module_that_cannot_be_imported_is_an_error_in_the_report(repository: Path) -> None:
