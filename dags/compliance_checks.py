@@ -14,9 +14,9 @@ from include.approval import LONGEST, Decision
 from include.cycle import (
     CANDIDATE,
     COMPLIANT,
-    PHASE,
     SIGNALS,
     STARTED,
+    WITH_PEOPLE,
     artifacts,
     connection_or_none,
     ledger,
@@ -30,7 +30,7 @@ FIELDS = {"except": Param("", type=["null", "string"], maxLength=LONGEST, title=
                           description="Ids of what you do not attest, separated by commas.")}
 
 
-@dag(schedule=wakes_on(CANDIDATE | STARTED), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(CANDIDATE | STARTED), doc_md=__doc__, **WITH_PEOPLE)
 def compliance_checks() -> None:
     @task
     def ask() -> dict[str, Any]:

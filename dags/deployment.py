@@ -16,8 +16,8 @@ from include.cycle import (
     CANDIDATE,
     COMPLIANT,
     DEPLOYED,
-    PHASE,
     SIGNALS,
+    WITH_PEOPLE,
     artifacts,
     connection_or_none,
     ledger,
@@ -31,7 +31,7 @@ from include.cycle import (
 NO_QUESTION = {"ask": False, "subject": "-", "body": "-"}
 
 
-@dag(schedule=wakes_on(CANDIDATE & COMPLIANT & ACCEPTED), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(CANDIDATE & COMPLIANT & ACCEPTED), doc_md=__doc__, **WITH_PEOPLE)
 def deployment() -> None:
     @task(outlets=[DEPLOYED])
     def deploy(*, outlet_events: Any = None, task: Any = None) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include.choice import Choice
 from include.cycle import (
     DECISIONS,
-    PHASE,
     SCOPE,
     SIGNALS,
     STARTED,
+    WITH_PEOPLE,
     artifacts,
     connection,
     ledger,
@@ -26,7 +26,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(SCOPE | STARTED), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(SCOPE | STARTED), doc_md=__doc__, **WITH_PEOPLE)
 def solution_evaluation() -> None:
     @task
     def evaluate(*, triggering_asset_events: Any = None) -> Any:

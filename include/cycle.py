@@ -18,6 +18,8 @@ from airflow.sdk import (
     Variable,
     get_current_context,
 )
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
 if TYPE_CHECKING:  # the functions below import these: a DAG file is read often, and needs none of them
@@ -32,7 +34,8 @@ if TYPE_CHECKING:  # the functions below import these: a DAG file is read often,
 STARTED = Asset("cycle/started")          # nightly_cycle                      voc_aggregation, compliance_checks,
 #                                                                              monitoring_rollups, outcome_review,
 #                                                                              customer_support, story_writing,
-#                                                                              solution_evaluation, user_testing
+#                                                                              solution_evaluation, user_testing,
+#                                                                              stakeholder_reporting
 RECEIVED = Asset("voice/received")        # the intake endpoint (plugins);     voc_aggregation, customer_support
 #                                           correct_voices
 DUE = Asset("support/due")                # support_clock                      customer_support
@@ -50,18 +53,37 @@ CANDIDATE = Asset("release/candidate")    # build_and_test                     c
 COMPLIANT = Asset("release/compliant")    # compliance_checks                  deployment
 ACCEPTED = Asset("release/accepted")      # user_testing                       deployment
 DEPLOYED = Asset("release/deployed")      # deployment                         monitoring_rollups, dependency_management,
-#                                                                              story_writing
-SUPPORT = Asset("support/signals")        # customer_support                   voc_aggregation
-SIGNALS = Asset("operations/signals")     # monitoring_rollups; deployment     voc_aggregation
+#                                                                              story_writing, stakeholder_reporting
+SUPPORT = Asset("support/signals")        # customer_support                   voc_aggregation, alerting
+SIGNALS = Asset("operations/signals")     # monitoring_rollups; deployment     voc_aggregation, alerting
 #                                           that was rolled back; rollback;
 #                                           solution_evaluation,
 #                                           compliance_checks
+
+ALERTS = Asset("alerts/due")              # alert_clock                        alerting
 
 # Wrong input stays wrong, so it fails at once and says what and where. All else (a lock, a network, a killed process) may
 # pass: three tries, the delay from Airflow's own setting [core] default_task_retry_delay.
 RETRIES = ExceptionRetryPolicy(rules=[RetryRule(exception="include.errors.InputError", action=RetryAction.FAIL)])
 TASKS = {"owner": "closed-loop", "retries": 2, "retry_policy": RETRIES, "execution_timeout": timedelta(hours=2)}
-PHASE: dict[str, Any] = {"catchup": False, "default_args": TASKS, "tags": ["closed-loop"], "max_active_runs": 16}
+
+
+def is_late(within: str, context: dict[str, Any]) -> None:
+    """What a phase's deadline calls where a run of it is not over `within` its time: that becomes a signal."""
+    from include.alerting.late import note
+
+    note(ledger(), context, within)
+
+
+def _deadline(days: int = 0, hours: int = 0) -> DeadlineAlert:
+    words = f"{days} days" if days else f"{hours} hours"
+    return DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(days=days, hours=hours), name=words,
+                         callback=SyncCallback("include.cycle.is_late", kwargs={"within": words}))
+
+
+PHASE: dict[str, Any] = {"catchup": False, "default_args": TASKS, "tags": ["closed-loop"], "max_active_runs": 16,
+                         "deadline": _deadline(hours=3)}
+WITH_PEOPLE = PHASE | {"deadline": _deadline(days=3)}  # phases that may ask somebody
 
 
 def wakes_on(assets: Any) -> PartitionedAssetTimetable:

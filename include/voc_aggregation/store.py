@@ -3,7 +3,7 @@
 import base64
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, case, delete, ex
 from include.ledger import trail
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Run
+from include.ledger.signals import OF_THE_LOOP
 from include.ledger.tables import cursors, signals, theme_events, theme_voices, themes, voices
 from include.voc_aggregation.features import WIDTH, Weights
 from include.voc_aggregation.severity import LEVELS, worst
@@ -22,6 +23,7 @@ IN = 10_000  # values in one IN: SQLite takes at most 32,766
 POOL = 20_000  # unthemed voices that get another chance
 PHASE = "voc_aggregation"  # splits bear it where a nightly run made them, and not a person
 _LOOKED_THROUGH = 5  # times as many of the newest voices are looked through for them
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def cursor(engine: Engine, product: str, name: str) -> Any:
@@ -49,10 +51,11 @@ def known(engine: Engine, ids: Sequence[str]) -> set[str]:
 
 
 def open_signals(engine: Engine, product: str) -> list[dict[str, Any]]:
-    """The product's open signals, by fingerprint."""
+    """The product's open signals, by fingerprint; those about the loop itself are told to people, and are no voices."""
     with reading(engine) as connection:
-        rows = connection.execute(select(signals).where(signals.c.product == product, signals.c.status == "open")
-                                  .order_by(signals.c.fingerprint)).mappings()
+        rows = connection.execute(select(signals).where(
+            signals.c.product == product, signals.c.status == "open", signals.c.kind.not_in(OF_THE_LOOP))
+            .order_by(signals.c.fingerprint)).mappings()
         return [dict(row) for row in rows]
 
 
@@ -90,10 +93,11 @@ def again(engine: Engine, product: str, limit: int) -> list[dict[str, Any]]:
     newest = (select(voices.c.id, voices.c.text, voices.c.kind, voices.c.language, voices.c.written_at, voices.c.origin)
               .where(voices.c.product == product, voices.c.erased_at.is_(None))
               .order_by(voices.c.written_at.desc(), voices.c.id))
-    looked_at, recent = newest.limit(_LOOKED_THROUGH * limit).subquery(), newest.limit(limit).subquery()
-    unthemed = (select(looked_at).where(looked_at.c.origin == "customer",
-                                        ~exists().where(theme_voices.c.voice_id == looked_at.c.id))
-                .order_by(looked_at.c.written_at.desc(), looked_at.c.id).limit(limit))
+    recent = newest.limit(limit).subquery()
+    before = (select(voices.c.written_at).where(voices.c.product == product).order_by(voices.c.written_at.desc())
+              .offset(_LOOKED_THROUGH * limit).limit(1).scalar_subquery())
+    unthemed = newest.where(voices.c.written_at > func.coalesce(before, _EVER), voices.c.origin == "customer",
+                            ~exists().where(theme_voices.c.voice_id == voices.c.id)).limit(limit)
     themed = (select(recent, theme_voices.c.theme_id, theme_voices.c.similarity)
               .join(theme_voices, theme_voices.c.voice_id == recent.c.id)
               .where(recent.c.origin == "customer", ~theme_voices.c.quote, theme_voices.c.home.is_(None)))

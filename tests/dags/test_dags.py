@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).resolve().parents[2]
 STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes", "block_story", "edit_story",
-            "rollback", "acknowledge_signal", "comment_release"}
+            "rollback", "acknowledge_signal", "alert_clock", "comment_release"}
 
 # The cycle as the plan has it: dag -> (wakes on any of, or all of; publishes).
 CYCLE: dict[str, tuple[set[str], set[str]]] = {
@@ -36,9 +36,12 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "user_testing": ({"release/candidate", "cycle/started"}, {"release/accepted"}),
     "deployment": ({"release/candidate", "release/compliant", "release/accepted"}, {"release/deployed", "operations/signals"}),
     "acknowledge_signal": (set(), set()),
+    "alert_clock": (set(), {"alerts/due"}),
+    "alerting": ({"operations/signals", "support/signals", "alerts/due"}, set()),
     "comment_release": (set(), set()),
     "monitoring_rollups": ({"release/deployed", "cycle/started"}, {"operations/signals"}),
     "outcome_review": ({"voice/themes", "cycle/started"}, set()),
+    "stakeholder_reporting": ({"release/deployed", "cycle/started"}, set()),
 }
 
 

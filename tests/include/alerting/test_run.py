@@ -1,0 +1,181 @@
+"""A look at the loop on a real ledger: what is late, stuck or silent, and what is known of incidents."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, insert, update
+
+from include.alerting.late import note
+from include.alerting.run import look
+from include.artifacts import Artifacts
+from include.key import Key
+from include.ledger.engine import writing
+from include.ledger.runs import Run, finish
+from include.ledger.tables import (
+    coarse_rollups,
+    commits,
+    decisions,
+    deployment_steps,
+    incidents,
+    intakes,
+    phase_runs,
+    rollups,
+    signals,
+)
+from include.product import Product
+from tests import rows
+from tests.conftest import NOW
+from tests.crash import ledger_after_kills
+from tests.include.alerting.test_messages import signal
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+SOURCE = {"name": "reviews", "path": "reviews.csv", "format": "csv"}
+
+
+def shop(**alerts: Any) -> Product:
+    return rows.product(alerts=alerts, voices={"sources": [SOURCE]})
+
+
+def a_run(number: int = 0, after: timedelta = timedelta(0)) -> Run:
+    return Run("alerting", f"r{number}", Key("shop"), NOW + after)
+
+
+def states(engine: Engine) -> dict[str, str]:
+    return {row["kind"]: row["status"] for row in rows.get(engine, signals)}
+
+
+def hear(engine: Engine, stored: int, *days: int) -> None:
+    rows.put(engine, intakes, *({"run_id": f"n{n}", "product": "shop", "source": "reviews", "read": stored, "stored": stored,
+                                 "duplicates": 0, "quarantined": 0, "error": None, "at": NOW + n * DAY} for n in days))
+
+
+def test_a_source_gone_silent_is_a_signal_until_it_speaks(ledger: Engine, artifacts: Artifacts) -> None:
+    hear(ledger, 3, *range(-12, -4))
+    hear(ledger, 0, *range(-4, 0))
+    assert look(ledger, shop(), a_run(), artifacts)["opened"] == {"silent": 1}
+    assert look(ledger, shop(), a_run(1), artifacts)["opened"] == {}  # it is known
+    [found] = rows.get(ledger, signals)
+    assert found["title"].startswith("Tea shop: The source reviews has said nothing new for 4 days, since 2026-02-25")
+    assert look(ledger, shop(silent_hours={"reviews": 200}), a_run(2), artifacts)["resolved"] == {"silent": 1}
+    assert look(ledger, shop(silent_hours={"reviews": 48}), a_run(3), artifacts)["opened"] == {"silent": 1}
+    hear(ledger, 2, 0)
+    assert look(ledger, shop(), a_run(4), artifacts)["resolved"] == {"silent": 1}
+
+
+def test_traffic_is_missed_by_what_was_looked_at(ledger: Engine, artifacts: Artifacts) -> None:
+    numbers = {"product": "shop", "version": "1.0.0", "route": "/", "requests": 5, "errors": 0, "p50": 1.0, "p95": 1.0,
+               "p99": 1.0, "durations": {}}
+    rows.put(ledger, coarse_rollups, *(numbers | {"span": "hour", "minute": NOW - n * HOUR} for n in range(60, 40, -1)))
+    rows.put(ledger, rollups, numbers | {"minute": NOW - 41 * HOUR})
+    assert look(ledger, shop(), a_run(), artifacts)["opened"] == {}  # nobody has looked since
+    rows.put(ledger, phase_runs, {"phase": "monitoring_rollups", "run_id": "m", "key": "shop", "at": NOW, "result": {}})
+    assert look(ledger, shop(), a_run(1), artifacts)["opened"] == {"silent": 1}
+
+
+def test_a_release_that_waits_names_its_gate(ledger: Engine, artifacts: Artifacts) -> None:
+    rows.release(ledger, "1.1.0", status="candidate", at=NOW - 4 * DAY)
+    assert look(ledger, shop(gate_hours=200), a_run(), artifacts)["opened"] == {}
+    assert look(ledger, shop(), a_run(1), artifacts)["opened"] == {"gate": 2}
+    rows.put(ledger, decisions, {"subject": "shop|1.1.0", "gate": "user_testing", "decision": "accepted", "by": "kim", "note": "",
+                                 "at": NOW - DAY})
+    rows.put(ledger, phase_runs, {"phase": "compliance_checks", "run_id": "c", "key": "shop|1.1.0", "at": NOW - DAY,
+                                  "result": {"publish": [], "failed": "no-secrets"}})
+    assert look(ledger, shop(), a_run(2), artifacts)["resolved"] == {"gate": 1}
+    [stuck] = rows.get(ledger, signals, status="open")
+    assert stuck["detail"]["gate"] == "compliance_checks"
+    with writing(ledger) as connection:
+        connection.execute(update(phase_runs).values(result={"publish": ["shop|1.1.0"]}))
+    assert look(ledger, shop(), a_run(3), artifacts)["resolved"] == {"gate": 1}
+    assert look(ledger, shop(gate_hours=12), a_run(4), artifacts)["opened"] == {"gate": 1}  # now it waits at deployment
+
+
+def context(run: str = "d1", key: str | None = "shop|1.1.0", **more: str) -> dict[str, Any]:
+    return {"dag_run": {"dag_id": "deployment", "dag_run_id": run, "partition_key": key, "run_after": NOW.isoformat()} | more,
+            "deadline": {"id": "x", "deadline_time": NOW + 3 * HOUR}}
+
+
+@pytest.fixture
+def known_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop.yaml").write_text("name: shop\ntitle: Tea shop\nowner: team-shop\nalerts: {}\n")
+    monkeypatch.setenv("CLOSED_LOOP_PRODUCTS", str(tmp_path))
+
+
+@pytest.mark.usefixtures("known_shop")
+def test_a_late_phase_is_a_signal_until_it_or_a_later_run_is_over(ledger: Engine, artifacts: Artifacts) -> None:
+    said = note(ledger, context(), "3 hours")
+    assert note(ledger, context(), "3 hours") == said and len(said["signals"]) == 1
+    assert note(ledger, context("d2"), "3 hours")["signals"] == []  # one a phase and key
+    [late] = rows.get(ledger, signals)
+    assert late["title"] == "Tea shop: deployment of shop|1.1.0 is not over within 3 hours" and late["release"] == "shop|1.1.0"
+    assert look(ledger, shop(), a_run(after=4 * HOUR), artifacts)["resolved"] == {}
+    finish(ledger, Run("deployment", "d3", Key("shop", "1.2.0"), NOW + 5 * HOUR), lambda _: {"publish": []})
+    assert look(ledger, shop(), a_run(1, 6 * HOUR), artifacts)["resolved"] == {"late": 1}
+
+
+@pytest.mark.usefixtures("known_shop")
+def test_a_run_that_is_over_or_about_nothing_known_is_not_late(ledger: Engine) -> None:
+    finish(ledger, Run("deployment", "d1", Key("shop", "1.1.0"), NOW), lambda _: {"publish": []})
+    assert note(ledger, context(), "3 hours")["rests"] == "it is over"
+    assert "no key" in note(ledger, context("d4", None), "3 hours")["rests"]
+    assert "unknown product" in note(ledger, context("d5", "other"), "3 hours")["rests"]
+    assert rows.get(ledger, signals) == []
+
+
+def test_signals_of_the_loop_are_no_voices(ledger: Engine) -> None:
+    from include.voc_aggregation.store import open_signals
+
+    rows.put(ledger, signals, signal(), *(signal(fingerprint=kind, kind=kind) for kind in ("late", "gate", "silent")))
+    assert [row["kind"] for row in open_signals(ledger, "shop")] == ["slo"]
+
+
+def fault(engine: Engine, folder: Path | None = None) -> None:
+    """A canary went wrong, was rolled back, and somebody took it on."""
+    rows.release(engine, "1.1.0", status="rolled_back")
+    rows.deployment(engine, "1.1.0", NOW - HOUR, NOW, id="d1", status="rolled_back", reason="7 % failed")
+    rows.put(engine, deployment_steps, {"deployment_id": "d1", "step": 1, "weight": 10, "requests": 100, "errors": 7,
+                                        "error_rate": 0.07, "limit": 0.02, "verdict": "worse", "why": "7 % failed", "at": NOW})
+    rows.put(engine, commits, {"product": "shop", "sha": "a" * 40, "author": None, "at": NOW - DAY, "subject": "feat: <b>new</b>",
+                               "kind": "feat", "breaking": False, "release": "shop|1.1.0"})
+    with writing(engine) as connection:
+        connection.execute(insert(signals).values(signal(
+            kind="deployment", detail={"deployment": "d1"}, acknowledged_by="kim", acknowledged_at=NOW + HOUR)))
+        connection.execute(insert(signals).values(signal(fingerprint="f2", detail={
+            "deployment": "d1", "requests": 100, "errors": 7, "routes": [{"route": "/pay", "requests": 50, "errors": 7}]})))
+
+
+def test_an_incident_has_a_timeline_an_owner_and_a_draft(ledger: Engine, artifacts: Artifacts) -> None:
+    fault(ledger)
+    [name] = look(ledger, shop(), a_run(), artifacts)["incidents"]
+    assert look(ledger, shop(), a_run(1, HOUR), artifacts)["incidents"] == []  # nothing new
+    with writing(ledger) as connection:
+        connection.execute(update(signals).values(status="resolved", last_at=NOW + 2 * HOUR))
+    assert look(ledger, shop(language="ko"), a_run(2, 3 * HOUR), artifacts)["incidents"] == [name]
+    [row] = rows.get(ledger, incidents)
+    assert (row["owner"], row["status"], row["resolved_at"], row["cause"]) == ("kim", "resolved", NOW + 2 * HOUR, "deployment d1")
+    assert [fact["what"] for fact in row["timeline"]] == ["deployment", "opened", "opened", "rolled_back", "step", "acknowledged",
+                                                          "resolved", "resolved"]
+    text, page = (artifacts.read(row[name]).decode() for name in ("postmortem", "page"))
+    assert "/pay: 7 / 50" in page and "&lt;b&gt;new" in page and "사후 분석" in text
+    assert look(ledger, shop(), a_run(3, 4 * HOUR), artifacts)["incidents"] == []
+
+
+def test_who_declares_no_alerts_is_not_watched(ledger: Engine, artifacts: Artifacts) -> None:
+    fault(ledger)
+    assert look(ledger, rows.product(), a_run(), artifacts)["rests"] and rows.get(ledger, incidents) == []
+
+
+def scenario(engine: Engine, folder: Path) -> Any:
+    return look(engine, shop(), a_run(), Artifacts(str(folder / "artifacts")))
+
+
+def prepare(engine: Engine, folder: Path) -> None:
+    fault(engine)
+    hear(engine, 3, *range(-12, -4))
+    hear(engine, 0, *range(-4, 0))
+    rows.release(engine, "1.2.0", status="candidate", at=NOW - 4 * DAY)
+
+
+def test_a_kill_changes_nothing(migrated: Path, tmp_path: Path) -> None:
+    assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=6) > 3
