@@ -18,6 +18,7 @@ from include.deployment.traffic import Traffic
 from include.errors import InputError
 from include.parts.deployment import Deployment
 from include.product import Product
+from include.targets.adapter import Adapter
 from include.targets.processes import Processes
 from include.targets.supervision import Supervisor, members
 from include.targets.target import DeploymentError, Replica, Seen, Target, UnreachableError, free_ports, wait_healthy
@@ -45,6 +46,8 @@ class Environment:
             from include.targets.containers import Containers  # which needs Docker's client, and Airflow's hook
 
             return Containers(self.deployment, settings, product.name, self.folder)
+        if self.deployment.adapter:
+            return Adapter(self.deployment, self.deployment.adapter, product.name, self.folder)
         return Processes(self.deployment, self.supervisor)
 
     def replicas(self) -> list[Replica]:
@@ -92,7 +95,12 @@ class Environment:
         groups = self.of(version), self.baseline(), [
             item for item in self.replicas() if item.version != version and not item.baseline]
         each = weights([*zip(split(percent, bool(groups[1])), map(len, groups), strict=True)])
-        self._apply([replace(item, weight=weight) for weight, group in zip(each, groups, strict=True) for item in group])
+        weighed = [replace(item, weight=weight) for weight, group in zip(each, groups, strict=True) for item in group]
+        if self.supervisor.alive():  # traffic moves although the target may not answer
+            self._write_state(weighed)
+            self.traffic.apply(weighed)
+        else:
+            self._apply(weighed)
 
     def roll(self, version: str, archive: Archive, count: int) -> None:
         """Bring `version` to `count` replicas, and all others to what then lacks of those that the product wants. Each replica
@@ -119,7 +127,9 @@ class Environment:
         if not self.of(version):
             self.start(version, archive)
         self.share(version, 100)
-        self.retire({item.name for item in self.replicas()} - {item.name for item in self.of(version)})
+        staying = self.of(version)
+        self.haproxy.drained({item.name for item in self.replicas()} - {item.name for item in staying})
+        self._apply(staying)  # what ended of them is started again
         self.target.keep(version)
 
     def fill(self, version: str, archive: Archive) -> None:

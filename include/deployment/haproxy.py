@@ -100,6 +100,7 @@ class Server:
     """One server as the running HAProxy sees it."""
 
     up: bool
+    address: str
     weight: int
     sessions: int
     counts: Counts
@@ -153,7 +154,11 @@ class Runtime:
         for item in sorted(replicas, key=lambda item: there[item.name].weight - item.weight if item.name in there else 0):
             if item.name not in there:
                 self._add(item)
-            elif there[item.name].weight != item.weight:
+                continue
+            if there[item.name].address != item.address:  # its target started it elsewhere
+                host, _, port = item.address.rpartition(":")
+                self.command(f"set server app/{item.name} addr {host.strip('[]')} port {port}")
+            if there[item.name].weight != item.weight:
                 self._expect(f"set server app/{item.name} weight {item.weight}", "")
         for name in there.keys() - {item.name for item in replicas}:
             self.delete(name)
@@ -188,5 +193,5 @@ def _server(row: dict[str, str]) -> Server:
         return int(row[name] or 0)
 
     signs = number("hrsp_5xx") + number("econ") + number("eresp") + max(number("wretr"), number("wredis"))
-    return Server(row["status"].startswith(("UP", "no check")), number("weight"), number("scur"),
+    return Server(row["status"].startswith(("UP", "no check")), row["addr"], number("weight"), number("scur"),
                   Counts(number("stot"), sum(map(number, ANSWERS)), signs))

@@ -115,6 +115,13 @@ class Containers(Part):
         return self
 
 
+class Adapter(Part):
+    """Replicas on any other platform: a command that takes and answers JSON (docs/deployment-targets.md)."""
+
+    command: list[str] = Field(min_length=1, description="The program and its arguments; no shell reads them.")
+    seconds: float = Field(60, gt=0, description="How long one call may take.")
+
+
 class Deployment(Part):
     """The environment that the product runs in: replicas behind HAProxy. They are supervised processes, unless it says else."""
 
@@ -122,6 +129,7 @@ class Deployment(Part):
     command: str = Field(description="Command of one replica; {port} and {host} are replaced by where it must listen: in a "
                                      "container the host is 0.0.0.0, else 127.0.0.1.")
     containers: Containers | None = Field(None, description="Replicas are containers.")
+    adapter: Adapter | None = Field(None, description="Replicas run on a platform that this command reaches.")
     port: int = Field(ge=1, le=65535, description="The port on 127.0.0.1 where HAProxy serves the product.")
     replicas: int = Field(2, ge=1, le=64)
     health: str = Field("/health", pattern=r"^/[\w./~%?=&-]*$", description="A path that answers 200 when a replica is ready.")
@@ -138,3 +146,9 @@ class Deployment(Part):
     require_provenance: bool | None = Field(None, description=(
         "Whether a release must bear our signature on how it was made. Without this: as soon as there is an Airflow connection "
         "signing_key."))
+
+    @model_validator(mode="after")
+    def _one_target(self) -> "Deployment":
+        if self.containers and self.adapter:
+            raise ValueError("either containers or adapter, not both")
+        return self

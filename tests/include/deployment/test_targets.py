@@ -1,11 +1,15 @@
 """The contract of every target: start, health, canary, a replica that dies, a task that is killed, the way back."""
 
+import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +22,12 @@ from include.deployment.reconcile import drift, plan
 from include.deployment.rollback import rollback
 from include.deployment.run import deploy
 from include.deployment.status import status
+from include.errors import InputError
 from include.key import Key
 from include.ledger.runs import Run
-from include.product import Product
+from include.product import Product, home
 from include.targets.containers import ENVIRONMENT, Containers
-from include.targets.target import DeploymentError, Replica, Target, free_ports
+from include.targets.target import DeploymentError, Replica, Target, UnreachableError, free_ports
 from tests.conftest import NOW
 from tests.docker import IMAGE, engine
 from tests.include.deployment.shop import Customers, archive, ask, candidate, product, run_of
@@ -51,7 +56,16 @@ def containers() -> Iterator[dict[str, Any]]:
             client.remove_image(image["Id"], force=True)
 
 
-@pytest.fixture(params=[processes, containers], ids=lambda kind: kind.__name__)
+@contextmanager
+def adapter() -> Iterator[dict[str, Any]]:
+    command = [sys.executable, str(Path(__file__).with_name("small_platform.py")), str(home() / "platform")]
+    yield {"adapter": {"command": command}, "command": f"{sys.executable} app.py {{port}}"}
+    for replica in (home() / "platform").glob("*.json"):
+        with suppress(ProcessLookupError):
+            os.killpg(json.loads(replica.read_text())["group"], signal.SIGKILL)
+
+
+@pytest.fixture(params=[processes, containers, adapter], ids=lambda kind: kind.__name__)
 def made(request: pytest.FixtureRequest) -> Iterator[Made]:
     """Makes products that run on the target."""
     with request.param() as settings:
@@ -75,7 +89,7 @@ def test_a_release_a_replica_that_dies_a_canary_and_the_way_back(ledger: Engine,
     agreed(ledger, shop, "1.0.0")
     with Customers(shop.deployment.port, methods=("GET",)).asking() as customers:
         with suppress(OSError, HTTPException):
-            ask(Environment(shop).replicas()[0].port, "/die")
+            ask(int(Environment(shop).replicas()[0].address.rpartition(":")[2]), "/die")
         agreed(ledger, shop, "1.0.0")
         assert deploy(ledger, shop, run_of("1.1.0", 5), artifacts)["status"] == "succeeded"
         agreed(ledger, shop, "1.1.0")
@@ -118,3 +132,30 @@ def test_calls_that_come_twice(made: Made) -> None:
         target.unpack("1.1.0", b"no archive")
     Environment(made()).clear()
     assert environment.folder("shop").exists()
+
+
+@pytest.mark.parametrize(("said", "error", "why"), [
+    ("echo no", InputError, "asked to list, answers what can't be used: no JSON: 'no'"),
+    ("echo '[]'", InputError, "no JSON object"),
+    ("echo '{}'", InputError, "replicas is no list"),
+    ("""echo '{"replicas": [{"name": "v1", "state": "fine"}]}'""", InputError, "a replica has a name and a state"),
+    ("""echo '{"replicas": [{"name": "v1", "state": "running", "address": "x:1"}]}'""", InputError, "an address is ip:port"),
+    ("head -c 3000000 /dev/zero", InputError, "more than 1,000,000 bytes"),
+    ("""echo '{"error": "no such cluster"}'""", DeploymentError, "says: no such cluster"),
+    ("echo no cluster >&2; exit 3", UnreachableError, "ended with 3: no cluster"),
+    ("sleep 60", UnreachableError, "took more than 1 s"),
+])
+def test_an_adapter_that_answers_wrongly(said: str, error: type[Exception], why: str) -> None:
+    target = Environment(product(adapter={"command": ["sh", "-c", said], "seconds": 1 if "sleep" in said else 60})).target
+    with pytest.raises(error, match=re.escape(why)):
+        target.seen()
+
+
+def test_an_adapter_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LEDGER", "secret")
+    told = "env | grep -q AIRFLOW && echo no || echo '{\"replicas\": []}'"
+    target = Environment(product(adapter={"command": ["sh", "-c", told]})).target
+    assert target.seen() == {}
+    gone = Environment(product(adapter={"command": ["no-such-program"]})).target
+    with pytest.raises(InputError, match="can't be run: No such file or directory"):
+        gone.seen()
