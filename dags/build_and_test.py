@@ -1,6 +1,7 @@
 """### 7. Build and test
 Takes the newest commit of the product, gives it a version, runs the product's own tests in a clean sandbox and keeps the
-candidate by its digest. Publishes `release/candidate`; rests where there is no new commit.
+candidate by its digest. A product with a matrix has a task for each of its entries, side by side. Publishes
+`release/candidate`; rests where there is no new commit.
 """
 
 from typing import Any
@@ -18,6 +19,7 @@ from include.cycle import (
     connection_or_none,
     ledger,
     publish,
+    publish_later,
     this_product,
     this_run,
     wakes_on,
@@ -27,18 +29,48 @@ from include.cycle import (
 @dag(schedule=wakes_on(SCOPE | REQUESTED), doc_md=__doc__, **PHASE)
 def build_and_test() -> None:
     @task(outlets=[CANDIDATE])
-    def build(*, triggering_asset_events: Any = None, outlet_events: Any = None) -> None:
-        from include.build_and_test.run import Means, build
-        from include.docker_hook import docker
+    def build(*, triggering_asset_events: Any = None, outlet_events: Any = None, task: Any = None) -> list[str]:
+        from include.build_and_test.run import build
 
-        request = next((event.extra for event in triggering_asset_events.get(REQUESTED, [])), None)
-        means = Means(connection, connection_or_none("signing_key"), docker)
-        result = build(ledger(), this_product(), this_run(), artifacts(), request, means)
-        if result.get("failed"):
-            raise AirflowFailException(result["failed"])
-        publish(outlet_events[CANDIDATE], result["publish"])
+        result = build(ledger(), this_product(), this_run(), artifacts(), _asked(triggering_asset_events), _means())
+        if entries := result.get("entries"):
+            publish_later(task)
+            return list(entries)
+        _publish(outlet_events, result)
+        return []
 
-    build()
+    @task
+    def test(entry: str) -> None:
+        from include.build_and_test.run import try_entry
+
+        try_entry(ledger(), this_product(), this_run(), artifacts(), entry, _means())
+
+    @task(outlets=[CANDIDATE])
+    def join(*, triggering_asset_events: Any = None, outlet_events: Any = None) -> None:
+        from include.build_and_test.run import join
+
+        _publish(outlet_events, join(ledger(), this_product(), this_run(), artifacts(), _asked(triggering_asset_events),
+                                     _means()))
+
+    test.expand(entry=build()) >> join()
+
+
+def _asked(events: Any) -> Any:
+    """What a person asked for in the release form, if one did."""
+    return next((event.extra for event in events.get(REQUESTED, [])), None)
+
+
+def _means() -> Any:
+    from include.build_and_test.run import Means
+    from include.docker_hook import docker
+
+    return Means(connection, connection_or_none("signing_key"), docker)
+
+
+def _publish(outlet_events: Any, result: dict[str, Any]) -> None:
+    if result.get("failed"):
+        raise AirflowFailException(result["failed"])
+    publish(outlet_events[CANDIDATE], result["publish"])
 
 
 build_and_test()

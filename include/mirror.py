@@ -1,17 +1,21 @@
 """A product's git repository, through a bare mirror of it that is kept between runs. Nothing is checked out, no hook runs."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Self, cast
 
-from include.connection import Connection
+from include.connection import Connection, Connections
 from include.errors import InputError
 from include.git_access import access
+from include.parts.repository import Repository
 from include.product import home
 
 SETTINGS = Path(__file__).with_name("gitconfig")
@@ -27,7 +31,7 @@ _WRONG = ("does not appear to be a git repository", "repository not found", "doe
 
 @dataclass(frozen=True)
 class Mirror:
-    """A bare repository with one branch of the product's. One process at a time may fetch into it.
+    """A bare repository with one branch of the product's. One process at a time fetches into it, the others wait.
 
     `folder` is the product's own where the repository holds several: what is said of commits, files and archives is said of that
     folder. `connection` is how the repository is reached, where it asks who we are.
@@ -39,17 +43,23 @@ class Mirror:
     folder: str = ""
     connection: Connection | None = None
 
+    @classmethod
+    def of(cls, product: str, repository: Repository, connections: Connections) -> Self:
+        """The mirror of a product's repository: one for all phases that read it."""
+        access = connections(repository.connection) if repository.connection else None
+        return cls(home() / "mirrors" / f"{product}.git", address(repository.url), repository.branch, repository.path, access)
+
     def fetch(self) -> str:
         """Bring the mirror up to date; returns the newest commit of the branch (for a folder: of those that touch it).
 
         Raises InputError where repository, branch or folder are not there, RuntimeError where they could not be reached.
         """
-        if not self.path.exists():
-            self._create()
-        for lock in self.path.rglob("*.lock"):  # left by a fetch that was killed
-            lock.unlink()
         reference = f"refs/heads/{self.branch}"
-        with access(self.url, self.connection) as environment:
+        with self._alone_here(), access(self.url, self.connection) as environment:
+            if not self.path.exists():
+                self._create()
+            for lock in self.path.rglob("*.lock"):  # left by a fetch that was killed
+                lock.unlink()
             done = self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self.url, f"+{reference}:{reference}",
                             **environment)
         if done.returncode:
@@ -58,12 +68,19 @@ class Mirror:
             raise InputError(f"repository {public(self.url)} has no folder {self.folder!r} in its branch {self.branch!r}")
         return self.out("log", "-1", "--format=%H", reference, *self.only()).decode().strip()
 
+    @contextmanager
+    def _alone_here(self) -> Iterator[None]:
+        """Hold the mirror; whoever is killed lets go of it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.with_suffix(".fetching").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def only(self) -> list[str]:
         """The end of a git command that is to look at the product's folder alone."""
         return ["--", f":(literal){self.folder}"] if self.folder else []
 
     def _create(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}-"))
         try:
             subprocess.run(["git", "init", "--quiet", "--bare", "--template=", str(fresh)], env=_environment(), check=True)

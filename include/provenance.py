@@ -41,8 +41,12 @@ def statement(run: Run, repository: Repository, built: Built) -> dict[str, Any]:
     """What is signed, as plain JSON."""
     image = [{"name": "image", "digest": _digest(built.image)}] if built.image else []
     source = {"uri": f"{_source(repository.url)}@refs/heads/{repository.branch}", "digest": {"gitCommit": built.commit}}
-    asked = {"product": built.product, "version": built.version, "path": repository.path, "setup": repository.setup,
-             "test": repository.test}
+    asked: dict[str, Any] = {"product": built.product, "version": built.version, "path": repository.path,
+                             "setup": repository.setup, "test": repository.test}
+    if repository.runner == "container":
+        asked |= {"image": repository.image, "dockerfile": repository.dockerfile}
+    if repository.matrix:
+        asked["matrix"] = [entry.model_dump(exclude_none=True) for entry in repository.matrix]
     return {
         "_type": STATEMENT,
         "subject": [{"name": built.name, "digest": _digest(built.archive)}],

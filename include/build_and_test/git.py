@@ -21,6 +21,10 @@ class Mirror(mirror.Mirror):
         return [Commit(sha, datetime.fromtimestamp(int(at), UTC), subject, body, _ids(stories), merge=" " in parents)
                 for sha, parents, at, subject, body, stories in zip(*(fields[i::6] for i in range(6)), strict=True)]
 
+    def holds(self, commit: str, earlier: str) -> bool:
+        """Whether `earlier` is in the history of `commit`."""
+        return self.run("merge-base", "--is-ancestor", earlier, commit).returncode == 0
+
     def touched(self, sha: str) -> list[str]:
         """The files that a commit changed, as its archive names them; a merge changes none."""
         said = self.out("diff-tree", "-r", "-z", "--root", "--no-commit-id", "--name-only", f"--relative={self.folder}", sha)

@@ -4,12 +4,14 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from include.build_and_test.coverage import Coverage, read_coverage
 from include.markup import plain
 from include.parts.repository import Repository
 from include.sandbox.junit import Report, UnreadableError, read_report
 from include.sandbox.runner import ImageError, Outcome, Runner
 
-NO_TESTS = {"passed": 0, "failed": 0, "errors": 0, "skipped": 0, "failures": []}
+COUNTS = ("passed", "failed", "errors", "skipped")
+NO_TESTS: dict[str, Any] = dict.fromkeys(COUNTS, 0) | {"failures": []}
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Tested:
     failed: str
     log: bytes
     image: str = ""
+    coverage: Coverage | None = None
 
 
 def tried(runner: Runner, archive: bytes, repository: Repository) -> Tested:
@@ -37,14 +40,18 @@ def tried(runner: Runner, archive: bytes, repository: Repository) -> Tested:
             log += _logged("setup", repository.setup, done)
             if done.trouble:
                 return Tested(NO_TESTS, f"the setup command failed: {done.trouble}{_last_line(done)}", log, image)
-        done = runner.run(repository.test, repository.timeout_seconds)
+        done = runner.run(_without_old_coverage(repository) + repository.test, repository.timeout_seconds)
         log += _logged("test", repository.test, done)
         report = _report(runner, repository.junit)
         if repository.rerun_failures and isinstance(report, Report) and report.failing and not done.why:
             done = runner.run(f"rm -f -- {shlex.quote(repository.junit)}; {repository.test}", repository.timeout_seconds)
             log += _logged("test again", repository.test, done)
             report = _together(report, _report(runner, repository.junit))
-        return Tested(*_judged(report, done), log, image)
+        tests, failed = _judged(report, done)
+        coverage = _coverage(runner, repository)
+        if isinstance(coverage, UnreadableError):
+            return Tested(tests, failed or f"no coverage: {coverage}", log, image)
+        return Tested(tests, failed, log, image, coverage)
     except ImageError as error:
         log = _logged("image", str(repository.dockerfile), error.outcome)
         return Tested(NO_TESTS, f"the image could not be built: {error.outcome.trouble}", log)
@@ -57,6 +64,20 @@ def _report(runner: Runner, junit: str) -> Report | UnreadableError:
         return read_report(runner.results(junit), junit)
     except UnreadableError as error:
         return error
+
+
+def _coverage(runner: Runner, repository: Repository) -> Coverage | UnreadableError | None:
+    if repository.coverage is None:
+        return None
+    try:
+        return read_coverage(runner.results(repository.coverage.file), repository.coverage.file)
+    except UnreadableError as error:
+        return error
+
+
+def _without_old_coverage(repository: Repository) -> str:
+    """Like a report of tests, one of coverage that the repository brings along says nothing about this build."""
+    return f"rm -rf -- {shlex.quote(repository.coverage.file)}; " if repository.coverage else ""
 
 
 def _together(report: Report, again: Report | UnreadableError) -> Report:

@@ -8,9 +8,9 @@ from include.dependency_management.contracts import Change, UnreadableError, cha
 from include.errors import InputError
 from include.manifests import Component, read_manifests
 from include.markup import plain
-from include.mirror import Mirror, address
+from include.mirror import Mirror
 from include.parts.dependencies import Contract
-from include.product import Product, home
+from include.product import Product
 
 
 @dataclass
@@ -33,10 +33,8 @@ def read(product: Product, commit: str | None = None, since: str | None = None,
     """
     if product.repository is None:
         return Reading()
-    source = product.repository
     try:
-        mirror = Mirror(home() / "mirrors" / "dependencies" / f"{product.name}.git", address(source.url), source.branch,
-                        source.path, connections(source.connection) if source.connection else None)
+        mirror = Mirror.of(product.name, product.repository, connections)
         head = mirror.fetch()
     except (InputError, RuntimeError) as error:
         return Reading(set_aside=[plain(str(error), 500)])

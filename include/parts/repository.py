@@ -1,8 +1,8 @@
 """What a product file may say about its code."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from include.parts.part import Part
 
@@ -16,6 +16,24 @@ class Limits(Part):
     disk_mb: int = Field(2048, ge=1, description="All files together, the worktree too.")
     processes: int = Field(256, ge=4, description="Processes at once; in containers, threads too.")
     cpus: float = Field(2, gt=0)
+
+
+class Coverage(Part):
+    """The report of which lines the tests ran."""
+
+    file: str = Field("coverage.xml", description="What `test` writes, relative to the worktree: Cobertura's XML or lcov.")
+    minimum: float = Field(0, ge=0, le=100, description="Percent of the lines; below it the tests do not speak for a release.")
+
+
+class Entry(Part):
+    """One of the surroundings that the tests run in, at the same time as the others. What it doesn't say, the repository says."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$", max_length=40)
+    image: str | None = None
+    setup: str | None = None
+    test: str | None = None
+    junit: str | None = None
+    coverage: Coverage | None = None
 
 
 class Repository(Part):
@@ -43,5 +61,24 @@ class Repository(Part):
     junit: str = Field("junit.xml", description="The JUnit XML file that `test` writes, relative to the worktree.")
     rerun_failures: bool = Field(True, description=(
         "Run the tests again where some fail. One that then passes is flaky: it is remembered and shown, and stops no release."))
+    coverage: Coverage | None = None
+    matrix: list[Entry] = Field([], max_length=50, description=(
+        "Several versions or parts that are tested side by side, as tasks of their own. The release fails where one does."))
     timeout_seconds: int = Field(600, ge=1, description="For each command.")
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _entries_differ(self) -> "Repository":
+        names = [entry.name for entry in self.matrix]
+        if len(names) != len(set(names)):
+            raise ValueError("matrix: a name is taken twice")
+        if self.runner == "process" and any(entry.image for entry in self.matrix):
+            raise ValueError("matrix: an image takes `runner: container`")
+        return self
+
+    def entries(self) -> "dict[str, Repository]":
+        """How the tests run, by the matrix's entries; without a matrix the one of the repository itself, called ""."""
+        own: dict[str, Any] = {"matrix": []}
+        return {entry.name: self.model_copy(update=own | {name: value for name in Entry.model_fields if name != "name"
+                                                          and (value := getattr(entry, name)) is not None})
+                for entry in self.matrix} or {"": self}

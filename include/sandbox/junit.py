@@ -59,21 +59,26 @@ class Report:
 
 def read_report(tree: Path, name: str) -> Report:
     """The report at `name` in `tree`. Raises UnreadableError."""
-    return parse_report(_bytes(tree, name))
+    return parse_report(bytes_of(tree, name))
 
 
 def parse_report(content: bytes) -> Report:
     """Count what JUnit XML says, case by case: totals that it claims are not believed. Raises UnreadableError."""
     try:
-        text = content.decode("utf-8-sig").lstrip()
-        plain_xml = (text.partition("?>")[2] if text.startswith("<?xml") else text).encode()  # UTF-8, whatever it declared
+        document = plain_xml(content)
         guard = ParserCreate("utf-8")
         guard.StartDoctypeDeclHandler = _refuse
-        guard.Parse(plain_xml, True)
-        cases = [case for suite in JUnitXml.fromstring(plain_xml) for case in suite]
+        guard.Parse(document, True)
+        cases = [case for suite in JUnitXml.fromstring(document) for case in suite]
     except (UnicodeDecodeError, ExpatError, SyntaxError, JUnitXmlError, RecursionError) as error:
         raise UnreadableError(f"the JUnit XML is broken: {plain(str(error), 200)}") from error
     return Report(tuple((plain(f"{case.classname or ''}.{case.name or ''}".strip("."), 200), _kind(case)) for case in cases))
+
+
+def plain_xml(content: bytes) -> bytes:
+    """An XML document in UTF-8 that declares no other encoding, whatever it declared. Raises UnicodeDecodeError."""
+    text = content.decode("utf-8-sig").lstrip()
+    return (text.partition("?>")[2] if text.startswith("<?xml") else text).encode()
 
 
 def _refuse(*_: object) -> None:
@@ -87,8 +92,9 @@ def _kind(case: Any) -> str:
     return "failed" if Failure in results else "skipped" if Skipped in results else "passed"
 
 
-def _bytes(tree: Path, name: str) -> bytes:
-    """The file's bytes. It must be a plain file in the tree: no link, no pipe, nothing outside."""
+def bytes_of(tree: Path, name: str) -> bytes:
+    """The bytes of a file that a product's commands wrote, bounded. It must be a plain file in the tree: no link, no pipe,
+    nothing outside. Raises UnreadableError."""
     path = tree / name
     try:
         if not path.parent.resolve().is_relative_to(tree.resolve()):
