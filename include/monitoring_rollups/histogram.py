@@ -6,7 +6,7 @@ collapsed: a day in milliseconds takes at most 924 buckets.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,9 +18,20 @@ Histogram = dict[int, int]  # bucket -> count; bucket 0 holds values below 1
 
 def buckets(values: ArrayLike) -> NDArray[np.int64]:
     """The bucket of each value; what is below 1 ms (HAProxy's 0, or -1 for an answer that never came) falls into bucket 0."""
+    given = np.asarray(values)
+    if given.dtype.kind == "i" and given.size > len(_SMALL):  # most durations are short: looking them up is quicker
+        found = _SMALL.take(given, mode="clip")
+        return np.where(given < len(_SMALL), found, _logarithmic(given)) if given.max() >= len(_SMALL) else found
+    return _logarithmic(given)
+
+
+def _logarithmic(values: ArrayLike) -> NDArray[np.int64]:
     floats = np.maximum(np.asarray(values, dtype=float), 0)
     logs = np.ceil(np.log(np.maximum(floats, 1)) / math.log(GAMMA)).astype(np.int64) + 1
     return np.where(floats < 1, 0, logs)
+
+
+_SMALL = _logarithmic(np.arange(2**16))
 
 
 def merge(histograms: Iterable[Mapping[int, int]]) -> Histogram:
@@ -34,12 +45,17 @@ def merge(histograms: Iterable[Mapping[int, int]]) -> Histogram:
 
 def quantile(histogram: Mapping[int, int], q: float) -> float | None:
     """The value with rank ceil(q * n), within ERROR of it; None of an empty histogram."""
-    rank = max(1, math.ceil(q * sum(histogram.values())))
-    for bucket in sorted(histogram):
-        rank -= histogram[bucket]
-        if rank <= 0:
-            return _value(bucket)
-    return None
+    return quantiles(histogram, [q])[0]
+
+
+def quantiles(histogram: Mapping[int, int], wanted: Sequence[float]) -> list[float | None]:
+    """Several quantiles at once."""
+    if not histogram:
+        return [None for _ in wanted]
+    order = sorted(histogram)
+    reached = np.cumsum([histogram[bucket] for bucket in order])
+    ranks = [max(1, math.ceil(q * int(reached[-1]))) for q in wanted]
+    return [_value(order[place]) for place in np.searchsorted(reached, ranks)]
 
 
 def above(histogram: Mapping[int, int], limit: float) -> int:

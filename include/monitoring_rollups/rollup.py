@@ -1,7 +1,7 @@
 """Requests to rollups: by minute, version and route, how many, how many failed, and how long they took. Pure."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from include.markup import plain
+from include.monitoring_rollups.counting import KEYS, SUMS, Ints, counted, named
 from include.monitoring_rollups.formats import UNKNOWN
 from include.monitoring_rollups.histogram import Histogram, buckets, merge
 
 MAX_ROUTES = 200
 OTHER = "other"
 NO_VERSION = "none"  # HAProxy answered itself
-KEYS = ["minute", "version", "route"]
 _VERSION = re.compile(r"v(?P<version>.+)_\d+")
 _ID = re.compile(r"/(?:\d+|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?=[a-f]*\d)[0-9a-f]{8,})(?=/|$)", re.IGNORECASE)
 Group = tuple[datetime, str, str]  # minute, version, route
@@ -45,30 +45,23 @@ def version_of(server: str) -> str:
 
 
 def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns minute (since 1970), version, route, bucket -> requests, errors; `frame` as `formats` gives it.
+    """Columns minute (since 1970), version, route, bucket -> requests, errors, timed; `frame` as `formats` gives it.
 
     An error is an answer of 500 and above, or one that the server side broke off (HAProxy's termination state S or s).
     """
     failed = (frame["status"] >= 500) | frame["ended"].str[:1].isin(["S", "s"])
-    columns = {
-        "minute": frame["at"] // 60_000,
-        "version": _mapped(frame["server"], version_of),
-        "route": _mapped(frame["path"], route_of),
-        "bucket": np.where(frame["ms"] == UNKNOWN, UNKNOWN, buckets(frame["ms"].to_numpy())),
-        "requests": 1,
-        "errors": failed.astype("int64"),
-    }
-    return _summed(pd.DataFrame(columns))
+    return counted(frame["at"].to_numpy() // 60_000, named(frame["server"], version_of), named(frame["path"], route_of),
+                   timed(frame["ms"].to_numpy()), failed.to_numpy(dtype=bool))
 
 
-def _mapped(column: "pd.Series[str]", function: Callable[[str], str]) -> "pd.Series[str]":
-    codes, values = pd.factorize(pd.Index(column))
-    names = pd.Series([function(value) for value in values.to_numpy(dtype=object)], dtype="str")
-    return names.take(codes).set_axis(column.index)
+def timed(ms: Ints) -> Ints:
+    """The bucket of each duration, UNKNOWN where it isn't known."""
+    return np.where(ms == UNKNOWN, UNKNOWN, buckets(ms))
 
 
 def _summed(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.groupby([*KEYS, "bucket"], sort=False, as_index=False)[["requests", "errors"]].sum()
+    few = frame.astype({"version": "category", "route": "category"})  # sorts numbers, not texts
+    return few.groupby(KEYS, sort=True, as_index=False, observed=True)[list(SUMS)].sum()
 
 
 def limited(frame: pd.DataFrame, most: int = MAX_ROUTES) -> pd.DataFrame:
@@ -81,16 +74,18 @@ def limited(frame: pd.DataFrame, most: int = MAX_ROUTES) -> pd.DataFrame:
 
 def rollups(frames: Iterable[pd.DataFrame]) -> dict[Group, Rollup]:
     """The rollups of aggregated frames; however the log was split, they are the same."""
-    parts = list(frames)
+    parts = [frame for frame in frames if len(frame)]
     if not parts:
         return {}
-    whole = _summed(limited(pd.concat(parts, ignore_index=True))).astype({"version": object, "route": object})
-    durations: dict[tuple[int, str, str], Histogram] = {}
-    for minute, version, route, bucket, requests in whole[[*KEYS, "bucket", "requests"]].itertuples(index=False):
-        found = durations.setdefault((minute, version, route), {})
-        if bucket != UNKNOWN:
-            found[bucket] = requests
-    sums = whole.groupby(KEYS, as_index=False)[["requests", "errors"]].sum()
-    return {(datetime.fromtimestamp(minute * 60, UTC), version, route):
-            Rollup(requests, errors, durations[minute, version, route])
-            for minute, version, route, requests, errors in sums.itertuples(index=False)}
+    whole = _summed(limited(pd.concat(parts, ignore_index=True)))
+    minutes, versions, routes = whole["minute"].to_numpy(), whole["version"].cat, whole["route"].cat
+    new = [np.diff(codes, prepend=-1) != 0 for codes in (minutes, versions.codes, routes.codes)]
+    starts = np.flatnonzero(new[0] | new[1] | new[2])
+    requests, errors = (np.add.reduceat(whole[name].to_numpy(), starts).tolist() for name in ("requests", "errors"))
+    known = whole["timed"].to_numpy() > 0
+    cells, counts = whole["bucket"].to_numpy()[known].tolist(), whole["timed"].to_numpy()[known].tolist()
+    ends = np.concatenate([[0], np.cumsum(known)])[[*starts, len(whole)]].tolist()
+    names = [column.categories.to_numpy(dtype=object)[column.codes.to_numpy()[starts]].tolist() for column in (versions, routes)]
+    return {(datetime.fromtimestamp(minute * 60, UTC), names[0][n], names[1][n]):
+            Rollup(requests[n], errors[n], dict(zip(cells[ends[n]:ends[n + 1]], counts[ends[n]:ends[n + 1]], strict=True)))
+            for n, minute in enumerate(minutes[starts].tolist())}

@@ -11,6 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from include import environment
+from include.connection import Connections, no_connections
 from include.ledger.engine import upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import cursors, releases, signals, slo_status
@@ -25,26 +26,30 @@ from include.monitoring_rollups.histogram import above
 from include.monitoring_rollups.openslo import Measured, load, measured
 from include.monitoring_rollups.rollup import Group, Rollup, aggregate, rollups
 from include.monitoring_rollups.slo import ALERTS, MIN_REQUESTS, PAGES, Burn, budget, is_over, sliced, windows, worst_burn
-from include.monitoring_rollups.watch import watch
+from include.monitoring_rollups.sources.every import cursor_name, read_all
+from include.monitoring_rollups.sources.reading import Reading
+from include.monitoring_rollups.watch import changed_at, series, watch
 from include.product import Product, beside, slo_file
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What was read of the logs in this run, and how far each was read, by its cursor's name."""
+    """What was read of the logs and the sources in this run, and how far each was read, by its cursor's name."""
 
     groups: dict[Group, Rollup]
     lines: int
     malformed: int
-    cursors: dict[str, Cursor]
+    cursors: dict[str, dict[str, Any]]
+    sources: dict[str, Reading]
 
 
-def roll_up(engine: Engine, product: Product, run: Run) -> Result:
-    """Roll up what was added to the product's access logs, keep its SLO, and take its delivery metrics.
+def roll_up(engine: Engine, product: Product, run: Run, connections: Connections = no_connections) -> Result:
+    """Roll up what was added to the product's access logs and its other sources, keep its SLO, and take its delivery metrics.
 
     Rollups and cursor are written in one transaction, so nothing is counted twice or lost. The result's `publish` is the
-    product where its error budget has begun to burn: a signal that is open already wakes nobody. Raises InputError when the
-    SLO file can't be read or says what can't be measured.
+    product where its error budget has begun to burn: a signal that is open already wakes nobody. A source that can't be read
+    stops no other: `problems` says why, and a later run goes on where it was. Raises InputError when the SLO file can't be read
+    or says what can't be measured.
     """
     known = result_of(engine, run)
     if known is not None:
@@ -52,19 +57,23 @@ def roll_up(engine: Engine, product: Product, run: Run) -> Result:
     path = slo_file(product)
     objective = measured(load(path), path) if path else None
     with lease(engine, f"monitoring:{product.name}", f"{run.run_id} {run.key}"):
-        intake = _read(engine, product)
+        intake = _read(engine, product, run, connections)
         return finish(engine, run, lambda connection: _write(connection, product, run, intake, objective))
 
 
-def _read(engine: Engine, product: Product) -> Intake:
+def _read(engine: Engine, product: Product, run: Run, connections: Connections) -> Intake:
     readers = _readers(engine, product)
     lines, parts = 0, []
     for reader in readers.values():
         for frame in reader.frames():
             lines += len(frame)
             parts.append(aggregate(frame))
-    return Intake(rollups(parts), lines, sum(reader.malformed for reader in readers.values()),
-                  {name: reader.cursor for name, reader in readers.items()})
+    sources = read_all(engine, product, run, connections)
+    parts += [frame for reading in sources.values() for frame in reading.frames]
+    lines += sum(int(frame["requests"].sum()) for reading in sources.values() for frame in reading.frames)
+    malformed = sum(item.malformed for item in readers.values()) + sum(item.malformed for item in sources.values())
+    read = {cursor_name(product, name): item.cursor for name, item in sources.items() if item.cursor is not None}
+    return Intake(rollups(parts), lines, malformed, read | {name: item.cursor.plain() for name, item in readers.items()}, sources)
 
 
 def _readers(engine: Engine, product: Product) -> dict[str, Reader]:
@@ -83,8 +92,11 @@ def _readers(engine: Engine, product: Product) -> dict[str, Reader]:
 def _write(connection: Connection, product: Product, run: Run, intake: Intake, objective: Measured | None) -> Result:
     store.add(connection, product.name, intake.groups)
     store.forget(connection, product, run.at)
-    upsert(connection, cursors, [{"name": name, "value": cursor.plain()} for name, cursor in intake.cursors.items()])
+    upsert(connection, cursors, [{"name": name, "value": value} for name, value in intake.cursors.items()])
+    store.add_series(connection, product.name, [part for reading in intake.sources.values() for part in reading.series])
     result: Result = {"publish": [], "requests": intake.lines, "malformed": intake.malformed, "rollups": len(intake.groups)}
+    if problems := {name: reading.problem for name, reading in intake.sources.items() if reading.problem}:
+        result["problems"] = problems
     result |= _keep_slo(connection, product, run, objective) if objective else {}
     result["anomalies"] = watch(connection, product, run)
     if "opened" in result["anomalies"].values():
@@ -157,11 +169,14 @@ def _open(connection: Connection, product: Product, run: Run, objective: Measure
         f"the error budget of {objective.name} burns {burn.rate:.1f} times too fast")
     running = connection.scalar(select(releases.c.key).where(
         releases.c.product == product.name, releases.c.status == "deployed"))
-    cause = delivery.explained(connection, product, fingerprint, burn.at, routes)
+    changed = changed_at(series(connection, product.name, run)["errors"], burn.at)
+    cause = delivery.explained(connection, product, fingerprint, burn.at, routes, changed)
     points_to = {"deployment": cause[1].deployment, "confidence": cause[1].confidence, "why": list(cause[1].why)} if cause else {}
     release = f"{product.name}|{cause[0].version}" if cause and cause[1].counts else running
     detail = {"slo": objective.name, "target": objective.target, "burn_rate": burn.rate, "requests": burn.requests,
               "errors": burn.errors, "alert": asdict(burn.alert), "worst_at": burn.at.isoformat(), "routes": routes} | points_to
+    if changed:
+        detail["changed_at"] = changed.isoformat()
     upsert(connection, signals, [{
         "fingerprint": fingerprint, "product": product.name, "kind": "slo", "title": title,
         "severity": "high" if burn.alert.severity == "page" else "medium",

@@ -1,14 +1,15 @@
 """Rollups in the ledger: by minute, hour and day (UTC), added to what is there, and kept as long as the product says."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import pandas as pd
 from sqlalchemy import Connection, Table, delete, select
 
 from include.ledger.engine import upsert
-from include.ledger.tables import coarse_rollups, rollups
-from include.monitoring_rollups.histogram import quantile
+from include.ledger.tables import coarse_rollups, rollups, series_minutes
+from include.monitoring_rollups.histogram import quantiles
 from include.monitoring_rollups.rollup import Group, Rollup
 from include.product import Product
 
@@ -22,6 +23,27 @@ def add(connection: Connection, product: str, groups: Groups) -> None:
     _add(connection, rollups, {"product": product}, groups)
     for span in SPANS:
         _add(connection, coarse_rollups, {"product": product, "span": span}, coarser(groups, span))
+
+
+def add_series(connection: Connection, product: str, parts: Sequence[pd.DataFrame]) -> None:
+    """Add the values of other series (columns series, minute since 1970, total, n) to those that are there."""
+    found: dict[tuple[str, datetime], tuple[float, int]] = {}
+    for series, minute, total, n in (row for part in parts for row in part.itertuples(index=False)):
+        key = (series, datetime.fromtimestamp(minute * 60, UTC))
+        before = found.get(key, (0.0, 0))
+        found[key] = (before[0] + total, before[1] + n)
+    if not found:
+        return
+    table, minutes = series_minutes.c, [minute for _, minute in found]
+    for row in connection.execute(select(series_minutes).where(
+            table.product == product, table.series.in_(sorted({name for name, _ in found})),
+            table.minute.between(min(minutes), max(minutes)))):
+        if (row.series, row.minute) in found:
+            before = found[row.series, row.minute]
+            found[row.series, row.minute] = (before[0] + row.total, before[1] + row.n)
+    upsert(connection, series_minutes, [
+        {"product": product, "series": name, "minute": minute, "total": float(total), "n": int(n)}
+        for (name, minute), (total, n) in sorted(found.items())])
 
 
 def coarser(groups: Groups, span: Span) -> dict[Group, Rollup]:
@@ -43,8 +65,9 @@ def forget(connection: Connection, product: Product, at: datetime) -> int:
     days = product.monitoring.keep_minutes_days
     if days is None:
         return 0
-    return int(connection.execute(delete(rollups).where(
-        rollups.c.product == product.name, rollups.c.minute < at - timedelta(days=days))).rowcount)
+    return sum(int(connection.execute(delete(table).where(
+        table.c.product == product.name, table.c.minute < at - timedelta(days=days))).rowcount)
+        for table in (rollups, series_minutes))
 
 
 def _add(connection: Connection, table: Table, of: dict[str, str], groups: Groups) -> None:
@@ -64,6 +87,6 @@ def _add(connection: Connection, table: Table, of: dict[str, str], groups: Group
 def _row(group: Group, rollup: Rollup) -> dict[str, Any]:
     minute, version, route = group
     durations = {str(bucket): count for bucket, count in sorted(rollup.durations.items())}
-    quantiles = {name: quantile(rollup.durations, q) for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+    p50, p95, p99 = quantiles(rollup.durations, (0.5, 0.95, 0.99))
     return {"minute": minute, "version": version, "route": route, "requests": rollup.requests, "errors": rollup.errors,
-            "durations": durations} | quantiles
+            "durations": durations, "p50": p50, "p95": p95, "p99": p99}

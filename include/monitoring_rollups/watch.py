@@ -1,19 +1,24 @@
-"""The product's own series (requests, share of errors), watched for what is unusual: one signal a series while it lasts."""
+"""The product's series (requests, share of errors, those of its sources), watched for what is unusual: one signal a series while
+it lasts. It points to the deployment at which the level of the series changed."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
 from include.ledger.engine import upsert
 from include.ledger.runs import Run
-from include.ledger.tables import rollups, signals
+from include.ledger.tables import rollups, series_minutes, signals
 from include.ledger.trail import event, record
-from include.monitoring_rollups.anomalies import QUIET, alarms
+from include.monitoring_rollups.anomalies import QUIET, alarms, change_points
+from include.monitoring_rollups.delivery import ledger as delivery
 from include.product import Product
 
+CAME = timedelta(days=1)  # a change point explains what is unusual for so long
 BEHIND, STEP = timedelta(days=15), timedelta(minutes=10)
+DELAY = 3 * STEP
 WORDS = {"requests": "requests in ten minutes", "errors": "share of requests that failed"}
 
 
@@ -24,9 +29,22 @@ def watch(connection: Connection, product: Product, run: Run) -> dict[str, str]:
     """
     if not product.monitoring.anomalies:
         return {}
-    found = series(connection, product.name, run)
+    found = series(connection, product.name, run) | _others(connection, product, run)
     return {name: state for name in product.monitoring.anomalies
-            if (state := _kept(connection, product, run, name, found[name]))}
+            if name in found and (state := _kept(connection, product, run, name, found[name]))}
+
+
+def _others(connection: Connection, product: Product, run: Run) -> dict[str, "pd.Series[float]"]:
+    """The series of the product's sources that are watched, in steps that are over; a step without values is left out."""
+    table = series_minutes.c
+    rows = connection.execute(select(table.series, table.minute, table.total, table.n).where(
+        table.product == product.name, table.series.in_(product.monitoring.anomalies), table.minute > run.at - BEHIND,
+        table.minute <= run.at).order_by(table.minute)).all()
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=["series", "minute", "total", "n"])
+    frame["minute"] = pd.DatetimeIndex(frame["minute"], tz="UTC").floor(STEP)
+    steps = frame[frame["minute"] <= pd.Timestamp(run.at - STEP)].groupby(["series", "minute"])[["total", "n"]].sum()
+    means = steps["total"] / steps["n"]
+    return {name: means.xs(name) for name in means.index.unique("series")}
 
 
 def series(connection: Connection, product: str, run: Run) -> dict[str, "pd.Series[float]"]:
@@ -51,11 +69,13 @@ def _kept(connection: Connection, product: Product, run: Run, name: str, values:
     times = alarms(values) if len(values) else []
     if times and times[-1] + STEP > pd.Timestamp(max(known.last_at, run.at - QUIET) if known else run.at - QUIET):
         at = times[-1]
-        title = (f"{product.title}: {WORDS[name]} unusual at {at:%Y-%m-%d %H:%M} UTC: {values[at]:.4g}, where "
+        title = (f"{product.title}: {WORDS.get(name, name)} unusual at {at:%Y-%m-%d %H:%M} UTC: {values[at]:.4g}, where "
                  f"{values.median():.4g} is usual")
+        release, detail = _explained(connection, product, fingerprint, at, values)
         row = {"fingerprint": fingerprint, "product": product.name, "kind": "anomaly", "severity": "low",
-               "title": known.title if known and is_open else title, "status": "open", "release": None,
-               "detail": {"series": name, "at": at.isoformat(), "value": float(values[at]), "median": float(values.median())},
+               "title": known.title if known and is_open else title, "status": "open", "release": release,
+               "detail": {"series": name, "at": at.isoformat(), "value": float(values[at]), "median": float(values.median()),
+                          **detail},
                "first_at": known.first_at if known and is_open else run.at, "last_at": run.at,
                "acknowledged_by": known.acknowledged_by if known and is_open else None,
                "acknowledged_at": known.acknowledged_at if known and is_open else None}
@@ -68,6 +88,26 @@ def _kept(connection: Connection, product: Product, run: Run, name: str, values:
     upsert(connection, signals, [dict(known._mapping) | {"status": "resolved", "last_at": run.at}])
     _tell(connection, product, run, "incident.resolved", fingerprint, f"Over: {known.title}")
     return "resolved"
+
+
+def _explained(connection: Connection, product: Product, fingerprint: str, at: pd.Timestamp,
+               values: "pd.Series[float]") -> tuple[str | None, dict[str, Any]]:
+    """The release that the evidence is enough for, and what is known of where it comes from."""
+    changed = changed_at(values, at)
+    found = delivery.explained(connection, product, fingerprint, at.to_pydatetime(), [], changed)
+    since = {"changed_at": changed.isoformat()} if changed else {}
+    if found is None:
+        return None, since
+    deployment, why = found
+    return (f"{product.name}|{deployment.version}" if why.counts else None,
+            since | {"deployment": why.deployment, "confidence": why.confidence, "why": list(why.why)})
+
+
+def changed_at(values: "pd.Series[float]", at: datetime) -> datetime | None:
+    """When the level of a series changed to what it is at `at`: its last change point within a day before, or a few steps after
+    where that is as near as it can be told; None where there is none."""
+    found = [point for point in change_points(values) if at - CAME <= point <= at + DELAY]
+    return found[-1].to_pydatetime() if found else None
 
 
 def _tell(connection: Connection, product: Product, run: Run, kind: str, fingerprint: str, description: str) -> None:

@@ -1,10 +1,11 @@
 """Which deployment an incident comes from, and how sure that is. Pure.
 
-Three kinds of evidence, each with the chance that it names the right deployment when it stands alone; together they are taken as
+Four kinds of evidence, each with the chance that it names the right deployment when it stands alone; together they are taken as
 independent (1 - the product of the chances that each is wrong):
 - canary: the release failed under its own canary, or the failing requests were answered by its version while another version
   served too and failed less;
 - component: a commit that it brought names the part that fails (the scope of a conventional commit, in the failing route);
+- change: the level of the series that is wrong changed while it was deployed, or within an hour after;
 - time: it was the last deployment before the incident, and less than a day old.
 Time alone stays below ENOUGH: it is said, and not counted.
 """
@@ -15,16 +16,17 @@ from datetime import datetime, timedelta
 
 from include.monitoring_rollups.delivery.dora import Deployment
 
-CANARY, SERVED, COMPONENT, TIME = 0.9, 0.5, 0.6, 0.3
+CANARY, SERVED, COMPONENT, CHANGE, TIME = 0.9, 0.5, 0.6, 0.5, 0.3
 ENOUGH = 0.5
 RECENT = timedelta(days=1)
+NEAR = timedelta(hours=1)  # so sure is a change point's time
 LONGEST = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class Incident:
     """Something that broke: `version` answered the failing requests, where that is known, `alone` when no other version was
-    serving; `parts` are words of what fails (routes, components)."""
+    serving; `parts` are words of what fails (routes, components); `changed_at` is a change point of what shows it."""
 
     id: str
     at: datetime
@@ -32,6 +34,7 @@ class Incident:
     version: str | None = None
     alone: bool = True
     parts: frozenset[str] = frozenset()
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def _judged(incident: Incident, item: Deployment, last: bool, scope: frozenset[s
                         (CANARY, f"version {item.version} failed where another did not"))
     if shared := sorted(scope & incident.parts):
         evidence.append((COMPONENT, f"it changed {', '.join(shared)}"))
+    if incident.changed_at and item.started_at - NEAR / 2 <= incident.changed_at <= item.finished_at + NEAR:
+        evidence.append((CHANGE, f"the level changed at {incident.changed_at:%Y-%m-%d %H:%M} UTC, with its deployment"))
     if last and incident.at - item.finished_at <= RECENT:
         evidence.append((TIME, "it was the last deployment before, within a day"))
     wrong = 1.0

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from include.ledger.engine import upsert
 from include.ledger.runs import Run
+from include.ledger.signals import OF_THE_LOOP
 from include.ledger.tables import commits, delivery_metrics, deployments, releases, rollups, signals
 from include.monitoring_rollups.delivery.attribution import Attribution, Incident, attribute
 from include.monitoring_rollups.delivery.dora import BANDS_OF, Change, Deployment, Failure, Metric, metrics
@@ -76,19 +78,26 @@ def _scope(subject: str) -> set[str]:
 
 def _attributed(connection: Connection, product: Product, known: list[Deployment],
                 scopes: dict[str, frozenset[str]]) -> list[tuple[Incident, Attribution]]:
-    """Each incident of operation with the deployment that explains it best. What a canary found is in the deployment's status."""
+    """Each incident of operation with the deployment that explains it best. What a canary found is in the deployment's status,
+    and what is merely unusual is no incident."""
     rows = connection.execute(select(signals).where(
-        signals.c.product == product.name, signals.c.kind != "deployment").order_by(signals.c.first_at, signals.c.fingerprint))
-    incidents = [_incident(connection, product.name, row.fingerprint, row.first_at, row.detail.get("routes", []),
-                           row.last_at if row.status == "resolved" else None) for row in rows.all()]
+        signals.c.product == product.name, signals.c.kind.not_in(["deployment", "anomaly", *OF_THE_LOOP]))
+        .order_by(signals.c.first_at, signals.c.fingerprint))
+    incidents = [replace(_incident(connection, product.name, row.fingerprint, row.first_at, row.detail.get("routes", []),
+                                   row.last_at if row.status == "resolved" else None),
+                         changed_at=datetime.fromisoformat(row.detail["changed_at"]) if "changed_at" in row.detail else None)
+                 for row in rows.all()]
     return [(incident, found) for incident in incidents if (found := attribute(incident, known, scopes))]
 
 
 def explained(connection: Connection, product: Product, fingerprint: str, at: datetime,
-              routes: Sequence[dict[str, Any]]) -> tuple[Deployment, Attribution] | None:
-    """The deployment that explains best what fails at `routes` (each with route and version), or None when there was none."""
+              routes: Sequence[dict[str, Any]], changed_at: datetime | None = None) -> tuple[Deployment, Attribution] | None:
+    """The deployment that explains best what fails at `routes` (each with route and version), or None when there was none.
+
+    `changed_at`: a change point of the series that is wrong.
+    """
     known, scopes = _deployments(connection, product)
-    found = attribute(_incident(connection, product.name, fingerprint, at, routes), known, scopes)
+    found = attribute(replace(_incident(connection, product.name, fingerprint, at, routes), changed_at=changed_at), known, scopes)
     return (next(item for item in known if item.id == found.deployment), found) if found else None
 
 
