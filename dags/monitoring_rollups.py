@@ -1,6 +1,7 @@
 """### 11. Operation and monitoring
 Rolls access logs, Prometheus, OpenMetrics, CSV and Parquet files up by minute and route, keeps the error budget of the product's
-SLO, and publishes `operations/signals` when something new burns.
+SLO, and publishes `operations/signals` when something new burns. Every night it also compares what runs with what is declared:
+what differs is a signal too.
 """
 
 from typing import Any
@@ -18,7 +19,14 @@ def monitoring_rollups() -> None:
 
         publish(outlet_events[SIGNALS], roll_up(ledger(), this_product(), this_run(), connection)["publish"])
 
+    @task(outlets=[SIGNALS])
+    def check_drift(*, outlet_events: Any = None) -> None:
+        from include.deployment.nightly import check
+
+        publish(outlet_events[SIGNALS], check(ledger(), this_product(), this_run())["publish"])
+
     roll_up()
+    check_drift()
 
 
 monitoring_rollups()
