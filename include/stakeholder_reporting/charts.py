@@ -10,7 +10,7 @@ from include.stakeholder_reporting.language import Speech
 from include.stakeholder_reporting.model import Chart, Numbers, Row
 from include.stakeholder_reporting.style import ACCENT, FAINT, FONTS, INK, WARM
 
-WIDTH = 640
+WIDTH = 760
 _ID = re.compile(r"\bclip\d+\b")
 
 

@@ -25,29 +25,32 @@ def text(value: str) -> str:
 
 @dataclass(frozen=True)
 class Figure:
-    """One number; None where there is nothing to take it from. `better` says which way is good, where one is."""
+    """One number; None where there is nothing to take it from. `better` says which way is good, where one is; `standing`: it is
+    as of the report's time, and not a count over a period, which may be longer or shorter than the last."""
 
     name: str
     value: float | int | None
     unit: Unit = "count"
     better: Literal["higher", "lower"] | None = None
+    standing: bool = True
 
 
 @dataclass(frozen=True)
 class Table:
     """Things one by one: the first SHOWN `rows` of `total`. Each row has an `id` that is the same in the next report, and `state`
-    is the column whose change is news."""
+    is the column whose change is news; `standing` as a figure's."""
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     total: int
     state: str | None = None
+    standing: bool = True
 
     @classmethod
-    def of(cls, name: str, columns: Sequence[str], rows: Sequence[Row], state: str | None = None) -> Self:
+    def of(cls, name: str, columns: Sequence[str], rows: Sequence[Row], state: str | None = None, standing: bool = True) -> Self:
         """The table of all `rows`, of which the first are shown."""
-        return cls(name, tuple(columns), tuple(rows[:SHOWN]), len(rows), state)
+        return cls(name, tuple(columns), tuple(rows[:SHOWN]), len(rows), state, standing)
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,8 @@ class Numbers:
 def changes(before: Sequence[Section], now: Sequence[Section]) -> list[Change]:
     """What is different: first what came, went or changed its state, then figures. Pure.
 
-    A row that is not among those shown, of a table that shows only its first, is neither new nor gone.
+    A row that is not among those shown, of a table that shows only its first, is neither new nor gone; what a period brought is
+    new, and not gone when the next one brings other things.
     """
     return [*_of_rows(before, now), *_of_figures(before, now)]
 
@@ -146,14 +150,16 @@ def _of_rows(before: Sequence[Section], now: Sequence[Section]) -> list[Change]:
         found += [Change("new", table.name, _title(here[id])) for id in here if id not in was and _whole(old[table.name])]
         found += [Change("state", table.name, _title(here[id]), was[id].get(table.state), here[id].get(table.state))
                   for id in here if table.state and id in was and was[id].get(table.state) != here[id].get(table.state)]
-        found += [Change("gone", table.name, _title(was[id])) for id in was if id not in here and _whole(table)]
+        if table.standing and _whole(table):
+            found += [Change("gone", table.name, _title(was[id])) for id in was if id not in here]
     return found
 
 
 def _of_figures(before: Sequence[Section], now: Sequence[Section]) -> list[Change]:
     old = {figure.name: figure.value for section in before for figure in section.figures}
     return [Change("figure", figure.name, None, old[figure.name], figure.value, figure.unit, _good(figure, old[figure.name]))
-            for section in now for figure in section.figures if figure.name in old and figure.value != old[figure.name]]
+            for section in now for figure in section.figures
+            if figure.standing and figure.name in old and figure.value != old[figure.name]]
 
 
 def _good(figure: Figure, before: float | int | None) -> bool | None:

@@ -21,4 +21,5 @@ def numbers(connection: Connection, product: Product, audience: Audience, since:
     """The report on `product` for `audience` about the time from `since` to `at`, beside the `last` one: what the ledger and
     the product's file say, and nothing else."""
     found = _SECTIONS[audience](View(connection, product, since, at))
-    return Numbers(product.name, text(product.title), audience, since, at, found).after(last)
+    now = Numbers(product.name, text(product.title), audience, since, at, found)
+    return now if audience == "customers" else now.after(last)  # a changelog is itself what changed

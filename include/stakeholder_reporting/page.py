@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report. `changes` are (mood, sentence)."""
+    """A whole report. `changes` are (mood, sentence), under `changes_title` (empty: the report is itself what changed)."""
 
     language: str
     product: str
@@ -66,10 +66,11 @@ class Page:
 
     def text(self) -> str:
         """The page in short, for a mail or a chat: what changed, then each answer."""
-        lines = [self.changes_title, self.changes_note, *(f"- {said}" for _, said in self.changes), self.more]
+        news = [self.changes_title, self.changes_note, *(f"- {said}" for _, said in self.changes), self.more]
+        lines = [*filter(None, news)]
         for part in self.parts:
             lines += ["", part.question, part.answer]
-        return "\n".join(["", *lines, "", self.made]).strip() + "\n"
+        return "\n".join([*lines, "", self.made]).strip() + "\n"
 
 
 def page(numbers: Numbers, speech: Speech, charts: dict[str, str]) -> Page:
@@ -80,7 +81,8 @@ def page(numbers: Numbers, speech: Speech, charts: dict[str, str]) -> Page:
     return Page(
         speech.language, numbers.title, speech.word("audiences", numbers.audience),
         speech.sentence("titles", "period", {"since": speech.date(numbers.since), "at": speech.date(numbers.at)}),
-        speech.word("titles", "changes"), speech.sentence("titles", note, on),
+        *(("", "") if numbers.audience == "customers" else
+          (speech.word("titles", "changes"), speech.sentence("titles", note, on))),
         tuple((_mood(change.good), said(change, speech)) for change in numbers.changes),
         speech.sentence("titles", "more", {"n": hidden}) if hidden else "",
         tuple(_part(section, numbers, speech, charts) for section in numbers.sections),
@@ -100,7 +102,8 @@ def said(change: Change, speech: Speech) -> str:
                   "after": speech.cell(column, change.after)}
     else:
         values = {"table": speech.word("tables", change.name), "title": change.title or ""}
-    return speech.sentence("changes", change.kind, values)
+    first = change.kind == "figure" and change.before is None
+    return speech.sentence("changes", "figure_first" if first else change.kind, values)
 
 
 def _as_number(value: Cell) -> float | int | None:
@@ -123,7 +126,7 @@ def _part(section: Section, numbers: Numbers, speech: Speech, charts: dict[str, 
 
 def _tile(figure: Figure, change: Change | None, speech: Speech) -> Tile:
     label, value = speech.word("figures", figure.name), speech.figure(figure.value, figure.unit)
-    if change is None:
+    if change is None or change.before is None:
         return Tile(label, value, "", "plain")
     return Tile(label, value, speech.figure(_as_number(change.before), figure.unit), _mood(change.good))
 

@@ -16,6 +16,7 @@ from include.stakeholder_reporting.model import Row as Line
 WEEK, WEEKS = timedelta(days=7), 12
 LIVE = ("open", "planned", "reopened")
 SHIPPED = ("released", "resolved", "reopened")
+QUIET = ("security", "debt")  # categories of stories that nobody asked for, and that aren't told outside
 COMPLAINT = (voices.c.origin == "customer", voices.c.kind != "praise")
 _PERSON = func.coalesce(voices.c.author, voices.c.erasure, voices.c.id)  # nobody known: a person by itself
 
@@ -53,6 +54,11 @@ class Shipped:
     version: str
     at: datetime
     customers: int
+
+    @property
+    def wish(self) -> bool:
+        """Whether customers asked for it."""
+        return self.category not in QUIET and self.kind != "operation"
 
     def row(self) -> Line:
         return {"id": f"{self.story} {self.version}", "title": self.title, "version": self.version, "on": self.at.isoformat(),

@@ -83,11 +83,11 @@ def _shown(view: View) -> Section:
         erasures.c.product == view.name, erasures.c.at > view.since, erasures.c.at <= view.at)) or 0
     people = sum(row.by not in ("automatic", "timeout") for row in decided)
     return Section("shown", Answer("shown", {"decisions": len(decided), "people": people}), (
-        Figure("decided", len(decided)), Figure("by_people", people), Figure("attested", len(attested)),
-        Figure("erased", erased)),
+        Figure("decided", len(decided), standing=False), Figure("by_people", people, standing=False),
+        Figure("attested", len(attested)), Figure("erased", erased, standing=False)),
         (Table.of("decided", ("title", "gate", "decision", "by", "on"), [
             {"id": f"{row.subject} {row.gate}", "title": row.subject.partition("|")[2], "gate": row.gate,
-             "decision": row.decision, "by": text(row.by), "on": row.at.isoformat()} for row in decided]),
+             "decision": row.decision, "by": text(row.by), "on": row.at.isoformat()} for row in decided], standing=False),
          Table.of("attested", ("title", "statement", "by", "on"), attested)))
 
 

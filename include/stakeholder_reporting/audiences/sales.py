@@ -22,11 +22,12 @@ def sections(view: View) -> tuple[Section, ...]:
 
 
 def _shipped(view: View) -> Section:
-    found = shipped(view)
+    found = [item for item in shipped(view) if item.wish]
     people = sum(item.customers for item in found)
     return Section("shipped", Answer("shipped" if found else "shipped_none", {"wishes": len(found), "customers": people}),
-                   (Figure("wishes_shipped", len(found)), Figure("requests_answered", people)),
-                   (Table.of("shipped", ("title", "customers", "version", "on"), [item.row() for item in found]),))
+                   (Figure("wishes_shipped", len(found), standing=False), Figure("requests_answered", people, standing=False)),
+                   (Table.of("shipped", ("title", "customers", "version", "on"), [item.row() for item in found],
+                             standing=False),))
 
 
 def _promised(view: View, rows: list[Row[Any]], asked: dict[str, int]) -> Section:

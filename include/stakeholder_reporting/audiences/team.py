@@ -1,5 +1,6 @@
 """The team: what hurts most now, how does what runs do, and what is next?"""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -8,7 +9,7 @@ from include.ledger.tables import signals, slo_status, stories, story_blocks, th
 from include.stakeholder_reporting.model import Answer, Chart, Figure, Section, Table, text
 from include.stakeholder_reporting.view import LIVE, View, customers, weeks
 
-BARS = 8
+BARS, DAY = 8, timedelta(days=1)
 RUNNING = ("running", "paused", "warned", "breached")
 
 
@@ -26,9 +27,11 @@ def _hurts(view: View) -> Section:
          "theme_status": row.status} for row in rows]
     answer = (Answer("hurts", {"theme": lines[0]["title"], "per_week": lines[0]["per_week"]}) if lines and lines[0]["per_week"]
               else Answer("hurts_unrated", {"themes": len(lines)}) if lines else Answer("hurts_nothing"))
+    heard = view.heard(view.since, view.at)
     bars = tuple({"label": line["title"], "value": line["per_week"]} for line in lines[:BARS] if line["per_week"])
     return Section("hurts", answer, (
-        Figure("complaints", view.heard(view.since, view.at), better="lower"),
+        Figure("complaints", heard, standing=False),
+        Figure("complaints_rate", round(heard / max((view.at - view.since) / DAY, 1) * 7, 2), better="lower"),
         Figure("live_themes", len(lines), better="lower"),
         Figure("emerging", sum(row.emerging_since is not None for row in rows), better="lower")),
         (Table.of("themes", ("title", "kind", "voices", "per_week", "theme_status"), lines, "theme_status"),),

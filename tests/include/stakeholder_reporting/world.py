@@ -73,6 +73,8 @@ def _ship(engine: Engine) -> None:
         rows.put(engine, commits, {"product": "shop", "sha": sha, "author": None, "at": NOW - 21 * DAY, "subject": "fix",
                                    "kind": kind, "breaking": False, "release": "shop|1.1.0"})
         rows.put(engine, commit_stories, {"product": "shop", "sha": sha, "story_id": story})
+    rows.put(engine, commits, {"product": "shop", "sha": "a3", "author": None, "at": NOW - 21 * DAY, "subject": "fix: Kim's flaw",
+                               "kind": "fix", "breaking": False, "release": "shop|1.1.0"})
 
 
 def _plan(engine: Engine) -> None:
