@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from include import environment
-from include.deployment.rules import Counts, split, weights
+from include.deployment.rules import MOST, Counts, split, weights
 from include.deployment.traffic import Traffic
 from include.errors import InputError
 from include.parts.deployment import Deployment
@@ -57,8 +57,12 @@ class Environment:
         return []
 
     def of(self, version: str) -> list[Replica]:
-        """The wanted replicas of one version, without those of a baseline."""
-        return [item for item in self.replicas() if item.version == version and not item.baseline]
+        """The wanted replicas of one version, without those of a baseline or of the beta ring."""
+        return [item for item in self.replicas() if item.version == version and not (item.baseline or item.ring)]
+
+    def ring(self) -> list[Replica]:
+        """The wanted replicas that serve the beta ring."""
+        return [item for item in self.replicas() if item.ring]
 
     def baseline(self) -> list[Replica]:
         """The wanted replicas that a new version is compared with."""
@@ -91,16 +95,43 @@ class Environment:
         self.wait_healthy([*new, *fresh])
 
     def share(self, version: str, percent: int) -> None:
-        """Give `version` that share of the requests, its baseline as much as can be had, and what else there is the rest."""
+        """Give `version` that share of the requests, its baseline as much as can be had, and what else there is the rest. The
+        beta ring ends: those in it meet what all meet."""
         groups = self.of(version), self.baseline(), [
-            item for item in self.replicas() if item.version != version and not item.baseline]
+            item for item in self.replicas() if item.version != version and not (item.baseline or item.ring)]
         each = weights([*zip(split(percent, bool(groups[1])), map(len, groups), strict=True)])
         weighed = [replace(item, weight=weight) for weight, group in zip(each, groups, strict=True) for item in group]
+        weighed += [replace(item, weight=0) for item in self.ring()]
         if self.supervisor.alive():  # traffic moves although the target may not answer
             self._write_state(weighed)
             self.traffic.apply(weighed)
         else:
             self._apply(weighed)
+
+    def open_ring(self, version: str, archive: Archive) -> bool:
+        """Have `version` serve the beta ring, and no other; returns whether it did not before. Raises DeploymentError as `start`
+        does; the ring is closed then."""
+        there, wanted = self.ring(), self.deployment.ring.replicas if self.deployment.ring else 0
+        if there and {item.version for item in there} == {version} and not self.down(there):
+            return False
+        self.close_ring()
+        if version not in {item.version for item in self.replicas()}:
+            self.target.unpack(version, archive())
+        new = [Replica(version, port, ring=True) for port in free_ports(wanted)]
+        self._apply([*self.replicas(), *new])
+        try:
+            self.wait_healthy(new)
+        except DeploymentError:
+            self.close_ring()
+            raise
+        self._apply([replace(item, weight=MOST) if item.ring else item for item in self.replicas()])
+        return True
+
+    def close_ring(self) -> None:
+        """Those in the beta ring meet what all meet; then its replicas end."""
+        if names := {item.name for item in self.ring()}:
+            self._apply([replace(item, weight=0) if item.ring else item for item in self.replicas()])
+            self.retire(names)
 
     def roll(self, version: str, archive: Archive, count: int) -> None:
         """Bring `version` to `count` replicas, and all others to what then lacks of those that the product wants. Each replica
@@ -149,16 +180,18 @@ class Environment:
         self._write_state([])
 
     def status(self) -> dict[str, Any]:
-        """What runs: by version its share of weights in percent and its replicas, with HAProxy's view of their health."""
+        """What runs: by version its share of weights in percent and its replicas, with HAProxy's view of their health; the
+        versions that serve the beta ring."""
         proxy, reached, seen = self.haproxy.description() is not None, True, dict[str, Seen]()
         try:
             seen |= self.target.seen()
         except UnreachableError:
             reached = False
         servers = self.haproxy.servers() if proxy else {}
-        whole = sum(server.weight for server in servers.values()) or 1
+        ring = self.ring()
+        whole = sum(server.weight for name, server in servers.items() if name not in {item.name for item in ring}) or 1
         versions: dict[str, Any] = {}
-        for item in self.replicas():
+        for item in (item for item in self.replicas() if not item.ring):
             server, state = servers.get(item.name), seen[item.name].state if item.name in seen else "absent"
             entry = versions.setdefault(item.version, {"share": 0.0, "replicas": []})
             entry["share"] += round(100 * server.weight / whole, 1) if server else 0.0
@@ -167,7 +200,8 @@ class Environment:
                                       "requests": server.counts.requests if server else 0})
         strays = sorted(seen.keys() - {item.name for item in self.replicas()})
         return {"supervisor": self.supervisor.alive(), "target": reached, "haproxy": proxy, "port": self.deployment.port,
-                "versions": versions, "processes": len(members(self.folder)), "strays": strays}
+                "versions": versions, "ring": sorted({item.version for item in ring}), "processes": len(members(self.folder)),
+                "strays": strays}
 
     def _apply(self, replicas: Sequence[Replica]) -> None:
         """Bring the target and HAProxy to `replicas`: what comes is started first, what goes is stopped last."""

@@ -13,10 +13,11 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from include.deployment import ring
 from include.deployment.rules import Counts
 from include.errors import InputError
 from include.parts.deployment import Deployment
@@ -60,13 +61,14 @@ backend app
   http-check send meth GET uri '{health}' hdr Host localhost
   http-check expect status 200
 """
+DEFAULT, BACKEND = "  default_backend app\n", "\nbackend app\n"
 LOG_FORMAT = ('{"at":%[date(0,ms)],"method":"%HM","path":"%[var(txn.path),json(utf8s)]","status":%ST,"ms":%Ta,'
               '"server":"%s","ended":"%ts","bytes":%B}')
 
 
 def description(deployment: Deployment) -> str:
     """What names the part of the configuration that can't change while HAProxy runs: `port digest`."""
-    content = f"{CONFIG}{LOG_FORMAT}{deployment.port}{deployment.health}"
+    content = f"{CONFIG}{LOG_FORMAT}{deployment.port}{deployment.health}{_routing(deployment)}"
     return f"{deployment.port} {hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
@@ -74,7 +76,18 @@ def config(deployment: Deployment, runtime_socket: Path, replicas: Sequence[Repl
     """The text of haproxy.cfg."""
     head = CONFIG.format(description=description(deployment), socket=runtime_socket, port=deployment.port,
                          log_format=LOG_FORMAT, health=deployment.health)
-    return head + "".join(f"  server {item.name} {item.address} weight {item.weight} {CHECK}\n" for item in replicas)
+    head = head.replace(DEFAULT, _routing(deployment) + DEFAULT)
+    inner = _servers(item for item in replicas if item.ring)
+    ring_backend = f"\nbackend {ring.NAME}\n{head.partition(BACKEND)[2]}{inner}" if deployment.ring else ""
+    return head + _servers(item for item in replicas if not item.ring) + ring_backend
+
+
+def _routing(deployment: Deployment) -> str:
+    return ring.routing(deployment.ring) if deployment.ring else ""
+
+
+def _servers(replicas: Iterable[Replica]) -> str:
+    return "".join(f"  server {item.name} {item.address} weight {item.weight} {CHECK}\n" for item in replicas)
 
 
 def program() -> str:
@@ -99,6 +112,7 @@ def write_checked(path: Path, text: str) -> None:
 class Server:
     """One server as the running HAProxy sees it."""
 
+    backend: str
     up: bool
     address: str
     weight: int
@@ -144,9 +158,10 @@ class Runtime:
         return next((line.partition(": ")[2] for line in lines if line.startswith("description: ")), "")
 
     def servers(self) -> dict[str, Server]:
-        """Every server of the backend, by name."""
+        """Every server of the backends, by name."""
         rows = csv.DictReader(io.StringIO(self.command("show stat").removeprefix("# ")))
-        return {row["svname"]: _server(row) for row in rows if row["pxname"] == "app" and row["svname"] != "BACKEND"}
+        return {row["svname"]: _server(row) for row in rows
+                if row["pxname"] in ("app", ring.NAME) and row["svname"] != "BACKEND"}
 
     def converge(self, replicas: Sequence[Replica]) -> None:
         """Add, weigh and delete servers until they are `replicas`. Weights rise before others fall, and servers go last."""
@@ -157,16 +172,17 @@ class Runtime:
                 continue
             if there[item.name].address != item.address:  # its target started it elsewhere
                 host, _, port = item.address.rpartition(":")
-                self.command(f"set server app/{item.name} addr {host.strip('[]')} port {port}")
+                self.command(f"set server {_backend(item)}/{item.name} addr {host.strip('[]')} port {port}")
             if there[item.name].weight != item.weight:
-                self._expect(f"set server app/{item.name} weight {item.weight}", "")
+                self._expect(f"set server {_backend(item)}/{item.name} weight {item.weight}", "")
         for name in there.keys() - {item.name for item in replicas}:
-            self.delete(name)
+            self.delete(name, there[name].backend)
 
     def _add(self, item: Replica) -> None:
-        self._expect(f"add server app/{item.name} {item.address} weight {item.weight} {CHECK}", "New server registered.")
-        self._expect(f"enable health app/{item.name}", "")
-        self._expect(f"enable server app/{item.name}", "")
+        name = f"{_backend(item)}/{item.name}"
+        self._expect(f"add server {name} {item.address} weight {item.weight} {CHECK}", "New server registered.")
+        self._expect(f"enable health {name}", "")
+        self._expect(f"enable server {name}", "")
 
     def drained(self, names: set[str], seconds: float = 65) -> bool:
         """Wait until none of `names` has a session left; False when some had one after `seconds` (more than a time-out)."""
@@ -177,15 +193,19 @@ class Runtime:
             time.sleep(0.1)
         return True
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, backend: str = "app") -> None:
         """Take a server out, cutting what sessions it still has."""
-        self._expect(f"set server app/{name} state maint", "")
+        self._expect(f"set server {backend}/{name} state maint", "")
         for _ in range(100):
-            if (answer := self.command(f"del server app/{name}")) in {"Server deleted.", "No such server."}:
+            if (answer := self.command(f"del server {backend}/{name}")) in {"Server deleted.", "No such server."}:
                 return
-            self.command(f"shutdown sessions server app/{name}")
+            self.command(f"shutdown sessions server {backend}/{name}")
             time.sleep(0.1)
         raise RuntimeError(f"haproxy does not delete server {name}: {answer}")
+
+
+def _backend(item: Replica) -> str:
+    return ring.NAME if item.ring else "app"
 
 
 def _server(row: dict[str, str]) -> Server:
@@ -193,5 +213,5 @@ def _server(row: dict[str, str]) -> Server:
         return int(row[name] or 0)
 
     signs = number("hrsp_5xx") + number("econ") + number("eresp") + max(number("wretr"), number("wredis"))
-    return Server(row["status"].startswith(("UP", "no check")), row["addr"], number("weight"), number("scur"),
+    return Server(row["pxname"], row["status"].startswith(("UP", "no check")), row["addr"], number("weight"), number("scur"),
                   Counts(number("stot"), sum(map(number, ANSWERS)), signs))

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from include.parts.calendar import DAYS, Day, Zone
 from include.parts.part import Name, Part
 from include.parts.repository import IMAGE
+from include.parts.ring import Ring
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -140,6 +141,7 @@ class Deployment(Part):
                               "running version stays ready. rolling: replica by replica. All are judged by what `canary` says.")
     canary: Canary = Canary()
     freeze: Freeze = Freeze()
+    ring: Ring | None = Field(None, description="Real users who meet a release before its canary.")
     approvers: list[str] = Field([], description="Ids of the users who may answer what a deployment asks (a canary that can't "
                                                  "tell, a freeze); without any, whoever may write the DAG.")
     answer_hours: float | None = Field(None, gt=0, le=24 * 365, description="No answer within these hours means no.")

@@ -26,14 +26,15 @@ class UnreachableError(Exception):
 @dataclass(frozen=True)
 class Replica:
     """One replica of a version, as a server of HAProxy's backend. `weight` is from 0 (no new requests) to 256; `baseline` says
-    that it was started for a comparison with a new version, and goes with it; `elsewhere` is the `ip:port` that its target
-    gave it, where it doesn't listen on `port` of 127.0.0.1."""
+    that it was started for a comparison with a new version, and goes with it; `ring` that it serves the beta ring alone;
+    `elsewhere` is the `ip:port` that its target gave it, where it doesn't listen on `port` of 127.0.0.1."""
 
     version: str
     port: int
     weight: int = 0
     baseline: bool = False
     elsewhere: str | None = None
+    ring: bool = False
 
     @property
     def name(self) -> str:
