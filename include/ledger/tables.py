@@ -92,17 +92,19 @@ events = Table("events", metadata, _key("id"), _word("product"), _word("type"), 
 # Step 1: voices. `origin` is customer or operation; `author` a keyed hash; `text` is redacted; sentiment from -1 to 1. An erased
 # voice stays as a tombstone without text and author, so that it still counts and doesn't come back. `kinds` lists them all, the
 # main one first, where several hold. `duplicate_of` is the voice that said the same first; copies have equal sketches.
+# `version`: of the product that its author used, where that is known.
 voices = Table("voices", metadata, _key("id"), _word("product"), _word("source"), _word("origin"), _word("external_id", True),
                _text("text"), _word("language"), _word("kind"), _number("sentiment"), _number("rating"), _word("author", True),
                _at("written_at"), _at("heard_at"), _at("erased_at", True), _word("erasure", True),
                _word("severity", True), Column("kinds", JSON(none_as_null=True)), _word("duplicate_of", True),
-               Column("sketch", BigInteger), Index(None, "product", "written_at"), Index(None, "sketch"))
+               Column("sketch", BigInteger), _word("version", True), Index(None, "product", "written_at"), Index(None, "sketch"))
 quarantine = Table("quarantine", metadata, _key("id"), _word("product"), _word("source"), _word("place"), _text("reason"),
                    _text("row"), _at("at"), _word("author", True), _at("erased_at", True),
                    Column("corrected", JSON(none_as_null=True)), _at("replayed_at", True), Index(None, "product", "source"))
 # What the intake endpoint took (redacted, `author` a keyed hash) until a run has made voices of it; `taken_by` is that run.
 inbox = Table("inbox", metadata, _key("id"), _word("product"), _word("external_id", True), _text("text"), _number("rating"),
               _word("author", True), _word("written_at"), _word("language", True), _at("received_at"), _word("taken_by", True),
+              _word("version", True),
               Index(None, "product", "taken_by"))
 # Voices taken in a minute, which is how the endpoint keeps its rate limit.
 inbox_minutes = Table("inbox_minutes", metadata, _key("product"), Column("minute", UtcDateTime, primary_key=True),
@@ -214,6 +216,9 @@ releases = Table("releases", metadata, _key("key"), _word("product"), _word("ver
                  _text("artifact", True), _word("digest", True), _text("changelog"), _json("tests"), _word("status"), _at("at"),
                  _text("sbom", True), _text("provenance", True), Column("untied", JSON(none_as_null=True)),
                  _text("image", True), Index(None, "product", "at"))
+# A release that a person wanted to see: where it answered, until when.
+previews = Table("previews", metadata, _key("key"), _key("run_id"), _word("product"), _text("url"), _at("ends_at"), _word("by"),
+                 _at("at"), Index(None, "product", "at"))
 # A test that both failed and passed at the commit `sha`.
 flaky_tests = Table("flaky_tests", metadata, _key("product"), _key("test"), _key("sha"), _at("at"))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 ROOT = Path(__file__).resolve().parents[2]
 STARTERS = {"nightly_cycle", "release", "support_clock", "correct_voices", "correct_themes", "block_story", "edit_story",
-            "rollback", "acknowledge_signal", "alert_clock", "comment_release"}
+            "rollback", "preview", "acknowledge_signal", "alert_clock", "comment_release"}
 
 # The cycle as the plan has it: dag -> (wakes on any of, or all of; publishes).
 CYCLE: dict[str, tuple[set[str], set[str]]] = {
@@ -25,6 +25,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "block_story": (set(), {"backlog/stories"}),
     "edit_story": (set(), {"backlog/stories"}),
     "rollback": (set(), {"operations/signals"}),
+    "preview": (set(), set()),
     "customer_support": ({"cycle/started", "voice/received", "support/due"}, {"support/signals"}),
     "voc_aggregation": ({"cycle/started", "voice/received", "operations/signals", "support/signals"}, {"voice/themes"}),
     "story_writing": ({"voice/themes", "cycle/started", "release/deployed"}, {"backlog/stories"}),

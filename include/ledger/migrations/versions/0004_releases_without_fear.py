@@ -68,6 +68,19 @@ def upgrade() -> None:
     with op.batch_alter_table('incidents', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_incidents_product_status'), ['product', 'status'], unique=False)
 
+    op.create_table('previews',
+    sa.Column('key', sa.String(length=255), nullable=False),
+    sa.Column('run_id', sa.String(length=255), nullable=False),
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('url', sa.Text(), nullable=False),
+    sa.Column('ends_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('by', sa.String(length=255), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('key', 'run_id', name=op.f('pk_previews'))
+    )
+    with op.batch_alter_table('previews', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_previews_product_at'), ['product', 'at'], unique=False)
+
     op.create_table('reports',
     sa.Column('id', sa.String(length=255), nullable=False),
     sa.Column('product', sa.String(length=255), nullable=False),
@@ -133,6 +146,9 @@ def upgrade() -> None:
     with op.batch_alter_table('commits', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_commits_sha'), ['sha'], unique=False)
 
+    with op.batch_alter_table('inbox', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('version', sa.String(length=255), nullable=True))
+
     with op.batch_alter_table('phase_runs', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_phase_runs_phase_key_at'), ['phase', 'key', 'at'], unique=False)
 
@@ -148,9 +164,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_themes_product_last_seen_id'), ['product', 'last_seen', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_themes_product_size_id'), ['product', 'size', 'id'], unique=False)
 
+    with op.batch_alter_table('voices', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('version', sa.String(length=255), nullable=True))
+
 
 
 def downgrade() -> None:
+    with op.batch_alter_table('voices', schema=None) as batch_op:
+        batch_op.drop_column('version')
+
     with op.batch_alter_table('themes', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_themes_product_size_id'))
         batch_op.drop_index(batch_op.f('ix_themes_product_last_seen_id'))
@@ -165,6 +187,9 @@ def downgrade() -> None:
 
     with op.batch_alter_table('phase_runs', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_phase_runs_phase_key_at'))
+
+    with op.batch_alter_table('inbox', schema=None) as batch_op:
+        batch_op.drop_column('version')
 
     with op.batch_alter_table('commits', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_commits_sha'))
@@ -185,6 +210,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_reports_product_audience_at'))
 
     op.drop_table('reports')
+    with op.batch_alter_table('previews', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_previews_product_at'))
+
+    op.drop_table('previews')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_incidents_product_status'))
 

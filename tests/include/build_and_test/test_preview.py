@@ -1,0 +1,123 @@
+"""A release that is shown before it goes live: a real process under a real supervisord, which ends by itself."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+
+from include import environment
+from include.artifacts import Artifacts
+from include.build_and_test.preview import preview
+from include.build_and_test.run import build
+from include.errors import InputError
+from include.ledger.engine import connect
+from include.ledger.tables import previews
+from include.product import Product
+from include.targets.supervision import Supervisor, members
+from tests.include.build_and_test.conftest import Repo, a_run
+
+SERVER = {"command": "python -m http.server {port} --bind 127.0.0.1", "port": 1, "health": "/green.xml"}
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def shop(repo: Repo, **more: object) -> Product:
+    return Product.model_validate(repo.product().model_dump() | {"deployment": SERVER | more})
+
+
+def place(version: str) -> Path:
+    return environment.folder(f"shop.{version}")
+
+
+def get(url: str) -> int:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return int(response.status)
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def candidate(repo: Repo, ledger: Engine, artifacts: Artifacts) -> Iterator[Repo]:
+    """A repository whose candidate is 1.0.0; no preview of it outlives the test."""
+    assert build(ledger, repo.product(), a_run(), artifacts)["publish"] == ["shop|1.0.0"]
+    yield repo
+    Supervisor(place("1.0.0"), environment.sockets("shop.1.0.0") / "supervisor.sock").shutdown()
+    assert members(place("1.0.0")) == []
+
+
+def test_a_candidate_is_shown_and_its_url_is_known(candidate: Repo, ledger: Engine, artifacts: Artifacts) -> None:
+    product = shop(candidate)
+    result = preview(ledger, product, a_run(2), "kim", artifacts, "", 10)
+    assert result["release"] == "shop|1.0.0" and get(f"{result['url']}/green.xml") == 200
+    with ledger.connect() as connection:
+        row = connection.execute(select(previews)).mappings().one()
+    assert (row["key"], row["url"], row["by"], row["at"]) == ("shop|1.0.0", result["url"], "kim", a_run(2).at)
+    assert 500 < (row["ends_at"] - datetime.now(UTC)).total_seconds() <= 600
+    assert preview(ledger, product, a_run(2), "kim", artifacts, "", 10) == result
+    again = preview(ledger, product, a_run(3), "lee", artifacts, "1.0.0", 10)  # the first makes way
+    assert get(f"{again['url']}/green.xml") == 200
+    with pytest.raises(urllib.error.URLError):
+        get(f"{result['url']}/green.xml")
+
+
+KILLED = """\
+import os, pathlib, sys
+from include.build_and_test import preview as it
+from tests.include.build_and_test.test_preview import again, place
+def die(*_):
+    if sys.argv[1] == "supervisor":
+        os.kill(int((place("1.0.0") / "supervisord.pid").read_text()), 9)
+    os.kill(os.getpid(), 9)
+it.wait_healthy = die
+again(*sys.argv[2:])
+"""
+
+
+def again(url: str, root: str, path: str) -> None:
+    """What the killed task does."""
+    repository = {"url": path, "test": "true"}
+    product = Product.model_validate({"name": "shop", "title": "Shop", "owner": "team", "repository": repository,
+                                      "deployment": SERVER})
+    preview(connect(url), product, a_run(2), "kim", Artifacts(root), "", 0.1)
+
+
+@pytest.mark.parametrize("what", ["task", "supervisor"])
+def test_it_ends_by_itself_where_whoever_started_it_was_killed(candidate: Repo, ledger: Engine, artifacts: Artifacts,
+                                                               what: str) -> None:
+    """Killed when the preview runs and nothing is written yet; in the second case its supervisor too."""
+    command = [sys.executable, "-c", KILLED, what, str(ledger.url), artifacts.root, str(candidate.path)]
+    killed = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
+    assert killed.returncode == -signal.SIGKILL and members(place("1.0.0"))
+    with ledger.connect() as connection:
+        assert connection.execute(select(previews)).all() == []
+    until(lambda: not members(place("1.0.0")))
+    candidate.commit("feat: b")
+    build(ledger, candidate.product(), a_run(3), artifacts)
+    with pytest.raises(InputError, match="does not come up: command not found: nowhere"):
+        preview(ledger, shop(candidate, command="nowhere"), a_run(4), "kim", artifacts, "", 1)
+    assert not place("1.0.0").exists() and not members(place("1.1.0"))
+
+
+def test_what_can_not_be_shown_is_named(candidate: Repo, ledger: Engine, artifacts: Artifacts) -> None:
+    for product, version, why in (
+            (candidate.product(), "", "has no deployment"), (shop(candidate), "9.9.9", "has no release 9"),
+            (Product.model_validate(candidate.product(runner="container").model_dump() | {"deployment": SERVER}), "", "trusted")):
+        with pytest.raises(InputError, match=why):
+            preview(ledger, product, a_run(2), "kim", artifacts, version, 1)
+    [archive] = (Path(artifacts.root) / "sha256").rglob("*.tar")
+    archive.write_bytes(b"another")
+    with pytest.raises(InputError, match="not the one that was built"):
+        preview(ledger, shop(candidate), a_run(2), "kim", artifacts, "", 1)
