@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, update
 
+from include.alerting.__main__ import main
 from include.alerting.late import note
 from include.alerting.run import look
 from include.artifacts import Artifacts
+from include.errors import InputError
 from include.key import Key
 from include.ledger.engine import writing
 from include.ledger.runs import Run, finish
 from include.ledger.tables import (
+    alerts,
     coarse_rollups,
     commits,
     decisions,
@@ -159,6 +162,23 @@ def test_an_incident_has_a_timeline_an_owner_and_a_draft(ledger: Engine, artifac
     text, page = (artifacts.read(row[name]).decode() for name in ("postmortem", "page"))
     assert "/pay: 7 / 50" in page and "&lt;b&gt;new" in page and "사후 분석" in text
     assert look(ledger, shop(), a_run(3, 4 * HOUR), artifacts)["incidents"] == []
+
+
+def test_the_command_shows_incidents_what_was_not_told_and_the_draft(
+        sqlite_ledger: Engine, artifacts: Artifacts, capsys: pytest.CaptureFixture[str]) -> None:
+    fault(sqlite_ledger)
+    [name] = look(sqlite_ledger, shop(), a_run(), artifacts)["incidents"]
+    rows.put(sqlite_ledger, alerts, {
+        "fingerprint": "f1", "opened_at": NOW, "state": "opened", "channel": "post", "product": "shop", "status": "failed",
+        "attempts": 2, "problem": "refused", "made_at": NOW, "tried_at": NOW, "sent_at": None})
+    there = ["--ledger", str(sqlite_ledger.url), "--artifacts", artifacts.root]
+    main(["show", "shop", *there])
+    assert capsys.readouterr().out == (f"{name}  open  high  2026-03-02 02:00  kim: Errors\n"
+                                       "f1 opened to post: failed, 2 times: refused\n")
+    main(["postmortem", name, *there])
+    assert capsys.readouterr().out.startswith(f"# Post-mortem (draft): {name.replace('-', chr(92) + '-')}")
+    with pytest.raises(InputError, match="no incident 'I-0'"):
+        main(["postmortem", "I-0", *there])
 
 
 def test_who_declares_no_alerts_is_not_watched(ledger: Engine, artifacts: Artifacts) -> None:
