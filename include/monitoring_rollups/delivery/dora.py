@@ -13,16 +13,18 @@ from typing import Literal
 HOUR = 3600
 BANDS_OF = "DORA 2024"
 DEFINITIONS = {
-    "deployment_frequency": "successful deployments to production a week, over the time looked at",
+    "deployment_frequency": "successful deployments to production a week, over the time looked at; a rollback is none",
     "lead_time": "hours from a commit to the end of the first successful deployment that brought it; the median of the commits "
                  "first deployed in the time looked at",
-    "change_fail_rate": "share of deployments that users met (succeeded or rolled back) which were rolled back, or to which an "
-                        "incident is attributed; counted by deployment, however many incidents it caused. One that broke off "
-                        "before it took traffic doesn't count",
+    "change_fail_rate": "share of deployments that users met (succeeded or rolled back) which were rolled back, by the canary or "
+                        "by a person, or to which an incident is attributed; counted by deployment, however many incidents it "
+                        "caused. One that broke off before it took traffic doesn't count, nor does a rollback itself",
     "recovery_time": "hours from when a failed deployment began to do harm to when the last of its incidents was over, or it was "
-                     "rolled back; the median of those that are over and whose length is known",
+                     "rolled back; the median of those that are over and whose length is known. Where a person rolled it back and "
+                     "no incident is attributed to it, its harm began with the deployment",
     "rework_rate": "share of successful deployments that were not planned: they brought back an older version, or fixes or "
-                   "reverts while a failed deployment was not recovered yet",
+                   "reverts while a failed deployment was not recovered yet, or that is what follows a rollback; a rollback "
+                   "itself is recovery, and no deployment of anything",
 }
 UNITS = {"deployment_frequency": "per week", "lead_time": "hours", "change_fail_rate": "share", "recovery_time": "hours",
          "rework_rate": "share"}
@@ -32,7 +34,8 @@ REWORK = frozenset({"fix", "revert", "hotfix"})
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment to production: `changes` are the commits that it brought, `older` says that it went back a version."""
+    """One deployment to production: `changes` are the commits that it brought, `older` says that it went back a version,
+    `undone_at` when a person's rollback had taken it back. Rollbacks are no deployments here."""
 
     id: str
     version: str
@@ -41,6 +44,7 @@ class Deployment:
     finished_at: datetime
     changes: tuple["Change", ...] = ()
     older: bool = False
+    undone_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def metrics(deployments: Iterable[Deployment], failures: Iterable[Failure], sinc
     now = [item for item in known if since < item.finished_at <= until]
     succeeded = [item for item in now if item.status == "succeeded"]
     met = [item for item in now if item.status != "failed"]
-    failed = [item for item in met if item.status == "rolled_back" or item.id in harm]
+    failed = [item for item in met if item.status == "rolled_back" or item.undone_at or item.id in harm]
     leads = _leads(known, since, until)
     times = [time for item in failed if (time := _recovery(item, harm.get(item.id, []), until)) is not None]
     rework = [item for item in succeeded if _is_rework(item, known, harm)]
@@ -168,6 +172,8 @@ def _recovery(item: Deployment, failures: Sequence[Failure], until: datetime) ->
     starts, ends = [failure.at for failure in failures], [at for at in over if at]
     if item.status == "rolled_back":
         starts, ends = [*starts, item.started_at], [*ends, item.finished_at]
+    if item.undone_at:
+        starts, ends = starts or [item.started_at], [*ends, item.undone_at]
     return (max(ends) - min(starts)).total_seconds() / HOUR or None
 
 
@@ -178,8 +184,9 @@ def _is_rework(item: Deployment, known: Sequence[Deployment], harm: dict[str, li
     if not any(change.kind in REWORK for change in item.changes):
         return False
     before = [other for other in known if other.finished_at < item.finished_at]
-    good = [number for number, other in enumerate(before) if other.status == "succeeded" and other.id not in harm]
+    good = [number for number, other in enumerate(before)
+            if other.status == "succeeded" and not other.undone_at and other.id not in harm]
     after_good = before[good[-1] + 1:] if good else before  # a rollback is answered by the next that goes through
     lasting = any(failure.over_at is None or failure.over_at >= item.started_at
                   for other in before for failure in harm.get(other.id, []) if failure.at < item.finished_at)
-    return lasting or any(other.status == "rolled_back" for other in after_good)
+    return lasting or any(other.status == "rolled_back" or other.undone_at for other in after_good)

@@ -18,6 +18,7 @@ from include.monitoring_rollups.delivery.dora import BANDS_OF, Change, Deploymen
 from include.product import Product
 
 BEFORE = timedelta(hours=1)
+ROLLBACK = "rollback"  # the kind of a deployment that a person asked for, back to an older version
 _WORD = re.compile(r"[a-z]{3,}")
 _SCOPE = re.compile(r"\w[\w-]*\(([^()]{1,100})\)!?:")
 
@@ -42,7 +43,8 @@ def _row(product: Product, run: Run, metric: Metric, found: Iterable[tuple[Incid
 
 
 def _deployments(connection: Connection, product: Product) -> tuple[list[Deployment], dict[str, frozenset[str]]]:
-    """Every finished deployment with the commits that it brought, and the words that those commits' scopes name."""
+    """Every finished deployment with the commits that it brought, and the words that those commits' scopes name. A person's
+    rollback is none of them: it says until when the one that it took back had been there."""
     environment = product.deployment.environment if product.deployment else None
     rows = connection.execute(select(deployments).where(
         deployments.c.product == product.name, deployments.c.status.in_(["succeeded", "rolled_back", "failed"]),
@@ -50,15 +52,29 @@ def _deployments(connection: Connection, product: Product) -> tuple[list[Deploym
     committed = connection.execute(
         select(commits.c.sha, commits.c.at, commits.c.kind, commits.c.subject, releases.c.version)
         .join(releases, releases.c.key == commits.c.release).where(commits.c.product == product.name)).all()
+    rows = [row for row in rows if not environment or row.environment == environment]
+    undone = _undone(rows)
     found, scopes = [], {}
     for row in rows:
-        if environment and row.environment != environment:
+        if row.kind == ROLLBACK:
             continue
         brought = [commit for commit in committed if _brings(row, commit.version)]
         scopes[row.id] = frozenset(word for commit in brought for word in _scope(commit.subject))
         found.append(Deployment(row.id, row.version, row.status, row.started_at, row.finished_at,
-                                tuple(Change(commit.sha, commit.at, commit.kind) for commit in brought), _goes_back(row)))
+                                tuple(Change(commit.sha, commit.at, commit.kind) for commit in brought), _goes_back(row),
+                                undone.get(row.id)))
     return found, scopes
+
+
+def _undone(rows: Sequence[Row[Any]]) -> dict[str, datetime]:
+    """When each deployment was taken back by a person, by its id: the newest one, before, of the version that had run."""
+    found: dict[str, datetime] = {}
+    for row in rows:
+        before = [other for other in rows if other.kind != ROLLBACK and other.status == "succeeded"
+                  and other.version == row.previous and other.finished_at <= row.started_at]
+        if row.kind == ROLLBACK and row.status == "succeeded" and before:
+            found[before[-1].id] = row.finished_at
+    return found
 
 
 def _brings(row: Row[Any], version: str) -> bool:

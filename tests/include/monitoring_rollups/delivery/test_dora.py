@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,6 +60,23 @@ def test_a_failure_that_lasts_is_counted_and_not_timed() -> None:
 
 def test_going_back_is_rework() -> None:
     assert measured([deployment("a", NOW - DAY), deployment("b", NOW, older=True)], [])["rework_rate"].value == 0.5
+
+
+def test_what_a_person_rolled_back_failed_and_was_recovered_by_that() -> None:
+    known = [
+        deployment("a", NOW - 20 * DAY, "succeeded", Change("c1", NOW - 21 * DAY)),
+        replace(deployment("b", NOW - 10 * DAY, "succeeded", Change("c2", NOW - 11 * DAY)), undone_at=NOW - 9 * DAY),
+        deployment("c", NOW - 8 * DAY, "succeeded", Change("c3", NOW - 9 * DAY, "fix")),
+        deployment("d", NOW - 7 * DAY, "succeeded", Change("c4", NOW - 8 * DAY, "fix")),
+    ]
+    found = measured(known, [])
+    assert found["deployment_frequency"].value == 1
+    assert (found["change_fail_rate"].value, found["change_fail_rate"].evidence) == (0.25, ("b",))
+    assert (found["recovery_time"].value, found["recovery_time"].n) == (25, 1)  # since its deployment began
+    assert (found["rework_rate"].value, found["rework_rate"].evidence) == (0.25, ("c",))
+    harm = [Failure("i", "b", NOW - 9.5 * DAY, NOW - 9.25 * DAY)]
+    assert measured(known, harm)["recovery_time"].value == 12  # since its incident began, until it was taken back
+    assert measured(known, [Failure("i", "b", NOW - 9.5 * DAY, None)])["recovery_time"].value is None  # that didn't end it
 
 
 @pytest.mark.parametrize(("name", "values"), [

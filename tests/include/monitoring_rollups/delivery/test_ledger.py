@@ -52,3 +52,28 @@ def test_from_the_ledger(ledger: Engine) -> None:
     assert because["confidence"] == 1 - 0.5 * 0.4 * 0.7
     assert found["lead_time"]["team"] == "team-shop"
     assert found["lead_time"]["band_of"] == "DORA 2024"
+
+
+def test_a_rollback_is_recovery_and_no_deployment(ledger: Engine) -> None:
+    """1.2.0 was tried twice; the rollback that failed changes nothing, the one that succeeded takes back the second try."""
+    hour = DAY / 24
+    for version in ("1.0.0", "1.1.0", "1.2.0", "1.2.1"):
+        rows.release(ledger, version)
+    rows.deployment(ledger, "1.0.0", NOW - 60 * DAY, NOW - 60 * DAY, kind="canary")
+    rows.deployment(ledger, "1.1.0", NOW - 40 * DAY, NOW - 40 * DAY, previous="1.0.0", kind="canary")
+    rows.deployment(ledger, "1.2.0", NOW - 12 * DAY, NOW - 12 * DAY + hour, previous="1.1.0", status="rolled_back", kind="canary")
+    rows.deployment(ledger, "1.2.0", NOW - 10 * DAY, NOW - 10 * DAY + hour, previous="1.1.0", kind="canary")
+    rows.deployment(ledger, "1.0.0", NOW - 9 * DAY, NOW - 9 * DAY, previous="1.2.0", status="failed", kind="rollback", by="kim")
+    rows.deployment(ledger, "1.1.0", NOW - 8 * DAY, NOW - 8 * DAY + hour, previous="1.2.0", kind="rollback", by="kim")
+    rows.deployment(ledger, "1.2.1", NOW - 6 * DAY, NOW - 6 * DAY + hour, previous="1.1.0", kind="blue_green")
+    commit(ledger, "a", 61, "1.0.0")
+    commit(ledger, "b", 41, "1.1.0")
+    commit(ledger, "c", 13, "1.2.0")
+    commit(ledger, "d", 7, "1.2.1", "fix: the thing")
+    with writing(ledger) as connection:
+        keep(connection, rows.product(), RUN)
+    found = {row["metric"]: row for row in rows.get(ledger, delivery_metrics)}
+    assert {name: (round(row["value"], 3), row["n"]) for name, row in found.items()} == {
+        "deployment_frequency": (round(4 / 90 * 7, 3), 4), "lead_time": (24.5, 4), "change_fail_rate": (0.4, 5),
+        "recovery_time": (25, 2), "rework_rate": (0.25, 4)}  # an hour of the canary's, two days and an hour until the rollback
+    assert all("rollback" in found[name]["definition"] for name in ("deployment_frequency", "change_fail_rate", "rework_rate"))
