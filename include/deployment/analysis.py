@@ -1,16 +1,19 @@
 """Is the new version as good as a fresh baseline of the running one? Pure: what both answered in, findings and a judgement out.
 
-Error rates go through the sequential test (`sequential`), latencies through Kayenta's judge (`judge`); both make the score.
+Error rates go through the sequential test (`sequential`), latencies through Kayenta's judge (`judge`), the slowest of them by
+their 99th percentile; all make the score.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, log, sqrt
 from typing import Literal
+
+from scipy.stats import binom
 
 from include.deployment.judge import Metric, Params, Verdict, mann_whitney, score
 from include.deployment.rules import Counts, Finding, Judgement, unsure
-from include.parts.deployment import Canary, Errors, Latency
+from include.parts.deployment import Canary, Errors, Latency, Slowest
 
 MOST_SAMPLES = 2000  # latencies of an arm that are compared; more are thinned out evenly
 Z95 = 1.959964  # of the 95 % interval of a difference of error rates
@@ -43,7 +46,8 @@ def errors(rule: Errors, baseline: Counts, candidate: Counts, evidence: float) -
 
 def enough(canary: Canary) -> int:
     """How many latencies of each side a verdict needs."""
-    return (canary.min_requests + 1) // 2
+    p99 = canary.analysis.metrics.p99 if canary.analysis else None
+    return max((canary.min_requests + 1) // 2, ceil(log(1 - p99.confidence) / log(0.99)) if p99 else 0)
 
 
 def latency(rule: Latency, least: int, baseline: Sequence[float], candidate: Sequence[float]) -> tuple[Finding, Verdict]:
@@ -61,6 +65,37 @@ def latency(rule: Latency, least: int, baseline: Sequence[float], candidate: Seq
     return Finding("latency_ms", old, new, effect, low, high, rule.slower, len(baseline), len(candidate), decision, why), found
 
 
+def slowest(rule: Slowest, baseline: Sequence[float], candidate: Sequence[float]) -> tuple[Finding, Verdict]:
+    """The 99th percentiles: worse where even the least that the candidate's may be is `slower` times the most that the baseline's
+    may be. Both bounds hold with `confidence` whatever the distribution (order statistics; David and Nagaraja 2003, 7.1)."""
+    old, new = percentile(baseline, rule.confidence), percentile(candidate, rule.confidence)
+    if old is None or new is None:
+        found = Finding("p99_ms", None, None, None, None, None, rule.slower, len(baseline), len(candidate), "unsure", "too few")
+        return found, Verdict("Nodata", rule.critical, 1.0, "too few answers")
+    worse = new.low > rule.slower * old.high
+    why = (f"99th percentile {_ms(old.value)} ({old.low:.4g} to {old.high:.4g}) to {_ms(new.value)} ({new.low:.4g} to "
+           f"{new.high:.4g}) (limit {rule.slower:g} times)")
+    verdict = Verdict("High" if worse else "Pass", worse and rule.critical, new.value / old.value if old.value else 1.0, why)
+    return Finding("p99_ms", old.value, new.value, new.value - old.value, new.low - old.high, new.high - old.low, rule.slower,
+                   len(baseline), len(candidate), "fail" if worse else "pass", why), verdict
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """A 99th percentile, and the least and the most that it may be."""
+
+    value: float
+    low: float
+    high: float
+
+
+def percentile(ms: Sequence[float], confidence: float) -> Percentile | None:
+    """The 99th percentile of what `ms` are a sample of; None where they are too few for an upper bound."""
+    ordered, n = sorted(ms), len(ms)
+    low, high = (int(binom.ppf(share, n, 0.99)) for share in (1 - confidence, confidence)) if n else (0, 0)
+    return Percentile(ordered[ceil(0.99 * n) - 1], ordered[low - 1], ordered[high]) if low and high < n else None
+
+
 def analyse(canary: Canary, share: int, baseline: Arm, candidate: Arm, evidence: float) -> tuple[list[Finding], Judgement]:
     """Every metric that the product compares, the score last, and what follows of it. Both arms have enough requests."""
     analysis = canary.analysis
@@ -75,6 +110,10 @@ def analyse(canary: Canary, share: int, baseline: Arm, candidate: Arm, evidence:
         found, verdict = latency(slow, enough(canary), baseline.ms, candidate.ms)
         findings, weights["latency"] = [*findings, found], slow.weight
         metrics.append(Metric("latency", verdict.classification, ["latency"], slow.critical))
+    if rare := analysis.metrics.p99:
+        found, verdict = slowest(rare, baseline.ms, candidate.ms)
+        findings, weights["p99"] = [*findings, found], rare.weight
+        metrics.append(Metric("p99", verdict.classification, ["p99"], rare.critical))
     if few := [found for found in findings if found.decision == "unsure"]:
         return findings, unsure(canary, f"too few samples of {few[0].metric} at {share} % of traffic: "
                                         f"{few[0].baseline_samples} and {few[0].candidate_samples}")

@@ -104,7 +104,8 @@ class Watch:
 
     def _few(self, old: "Counter", new: "Counter") -> bool:
         """Whether latencies are compared, and the log has too few of them yet."""
-        compared = self.canary.analysis is not None and self.canary.analysis.metrics.latency is not None
+        metrics = self.canary.analysis.metrics if self.canary.analysis else None
+        compared = metrics is not None and not (metrics.latency is None and metrics.p99 is None)
         return compared and min(len(self._of(arm)) for arm in (old, new)) < enough(self.canary)
 
     def _of(self, arm: "Counter") -> list[float]:

@@ -255,7 +255,7 @@ deployments = Table("deployments", metadata, _key("id"), _word("product"), _word
 deployment_steps = Table("deployment_steps", metadata, _key("deployment_id", "deployments.id"),
                          Column("step", Integer, primary_key=True), _count("weight"), _count("requests"), _count("errors"),
                          _number("error_rate"), _number("limit"), _word("verdict"), _text("why"), _at("at"))
-# What each step was judged by. `metric`: error_limit, error_rate, latency_ms, score; `effect` is candidate less baseline with its
+# What each step was judged by. `metric`: error_limit, error_rate, latency_ms, p99_ms, score; `effect` is candidate less baseline, its
 # interval; `threshold` is the limit, the evidence that alarms, the times slower, the score that passes; samples are requests.
 deployment_verdicts = Table("deployment_verdicts", metadata, _key("deployment_id", "deployments.id"),
                             Column("step", Integer, primary_key=True), _key("metric"), _number("baseline"), _number("candidate"),

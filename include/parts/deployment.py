@@ -30,11 +30,21 @@ class Latency(Part):
     confidence: float = Field(0.98, gt=0.5, lt=1)
 
 
+class Slowest(Part):
+    """How the slowest hundredth of answers is compared: by intervals of both 99th percentiles, from order statistics."""
+
+    weight: float = Field(50, gt=0, description="Of the score; only how the weights compare matters.")
+    critical: bool = Field(False, description="Whether a version that is slower fails whatever the score.")
+    slower: float = Field(1.5, ge=1, description="How many times as long as the baseline's the 99th percentile may be.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Of each interval. 0.95 takes 299 answers of each side.")
+
+
 class Metrics(Part):
     """What is compared; null leaves one out."""
 
     errors: Errors | None = Errors()
     latency: Latency | None = Latency()
+    p99: Slowest | None = None
 
 
 class Analysis(Part):

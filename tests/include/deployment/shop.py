@@ -23,10 +23,10 @@ from include.targets.target import free_ports
 from tests.conftest import NOW
 
 APP = '''
-import json, os, signal, sys, threading, time
+import itertools, json, os, signal, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-FAULT = "@FAULT@"
+FAULT, COUNT = "@FAULT@", itertools.count(1)
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -49,6 +49,8 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(1)
         if FAULT == "slow" and path != "/health":
             time.sleep(0.05)
+        if FAULT == "tail" and path != "/health" and next(COUNT) % 20 == 0:
+            time.sleep(1.5)
         if path == "/slow":
             time.sleep(1)
         self.answer(status, os.environ["RELEASE_VERSION"])
@@ -80,7 +82,7 @@ server.server_close()
 
 
 def archive(fault: str = "") -> bytes:
-    """A tar of the product, with a fault: errors, slow, unavailable, dies, unhealthy, exits, or none."""
+    """A tar of the product, with a fault: errors, slow, tail (few are slow), unavailable, dies, unhealthy, exits, or none."""
     content, buffer = APP.replace("@FAULT@", fault).encode(), io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         info = tarfile.TarInfo("app.py")

@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.deployment.analysis import MOST_SAMPLES, Arm, analyse, difference, errors, latency
+from include.deployment.analysis import (
+    MOST_SAMPLES,
+    Arm,
+    analyse,
+    difference,
+    enough,
+    errors,
+    latency,
+    percentile,
+    slowest,
+)
 from include.deployment.rules import Counts
-from include.parts.deployment import Analysis, Canary, Errors, Latency
+from include.parts.deployment import Analysis, Canary, Errors, Latency, Slowest
 
 CANARY = Canary(min_requests=50)
 
@@ -96,3 +106,39 @@ def test_the_interval_holds_the_difference(before: int, after: int, data: st.Dat
 def test_thresholds_in_order() -> None:
     with pytest.raises(ValueError, match="marginal must not be above pass"):
         Analysis.model_validate({"pass": 70})
+
+
+RARE = Canary(min_requests=50, analysis=Analysis.model_validate({"metrics": {"latency": None, "p99": {}}}))
+
+
+def with_slow(share: float, count: int, seed: int, ms: float = 900.0) -> list[float]:
+    draw = random.Random(seed)
+    return [ms if draw.random() < share else draw.lognormvariate(3, 0.3) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.0, "pass"), (0.004, "pass"), (0.05, "fail")])
+def test_the_slowest_hundredth(share: float, verdict: str) -> None:
+    """A version of which few answers are slow: the middle does not tell it."""
+    old, new = with_slow(0, 600, 1), with_slow(share, 600, 2)
+    assert latency(Latency(), 50, old, new)[0].decision == "pass"
+    findings, judgement = analyse(RARE, 50, Arm(answered(600), old), Arm(answered(600), new), 1.0)
+    assert judgement.verdict == verdict
+    found = next(item for item in findings if item.metric == "p99_ms")
+    assert (found.decision, found.baseline_samples) == (verdict, 600)
+    assert found.low is not None and found.effect is not None and found.high is not None
+    assert found.low <= found.effect <= found.high
+
+
+def test_few_answers_have_no_slowest_hundredth() -> None:
+    assert percentile(with_slow(0, 298, 1), 0.95) is None
+    assert percentile(with_slow(0, 299, 1), 0.95) is not None
+    assert (enough(RARE), enough(CANARY)) == (299, 25)
+    assert analyse(RARE, 50, Arm(answered(298), [1.0] * 298), Arm(answered(400), [1.0] * 400), 1.0)[1].verdict == "unsure"
+
+
+def test_false_alarms_about_the_slowest_are_rare() -> None:
+    """Of two samples of one distribution, with heavy tails: the bounds hold together in at least 0.95 x 0.95 of cases."""
+    rule, draw = Slowest(slower=1), random.Random(7)
+    alarms = sum(slowest(rule, *([draw.paretovariate(1.5) for _ in range(400)] for _ in range(2)))[0].decision == "fail"
+                 for _ in range(300))
+    assert alarms <= 3

@@ -149,6 +149,22 @@ def test_a_version_that_is_slow_is_rolled_back_by_its_baseline(ledger: Engine, a
     assert (found["score"]["candidate"], found["score"]["threshold"]) == (50.0, 95.0)
 
 
+def test_a_version_whose_slowest_answers_are_slower_is_rolled_back(ledger: Engine, artifacts: Artifacts) -> None:
+    metrics = {"latency": None, "p99": {"slower": 1.2}}
+    shop = product(replicas=1, canary={"steps": [50, 100], "seconds": 60, "analysis": {"metrics": metrics}})
+    assert shop.deployment
+    candidate(ledger, artifacts, "1.0.0")
+    candidate(ledger, artifacts, "1.1.0", "tail")
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    with Customers(shop.deployment.port).asking() as customers:
+        result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
+    assert (result["status"], customers.failures, shares(shop)) == ("rolled_back", [], {"1.0.0": 100.0})
+    assert "99th percentile " in result["failed"]
+    found = {row["metric"]: row for row in get(ledger, deployment_verdicts)}
+    assert {metric: row["decision"] for metric, row in found.items()} == {
+        "error_limit": "pass", "error_rate": "pass", "p99_ms": "fail", "score": "fail"}
+
+
 @pytest.mark.shared
 def test_its_events_are_valid(ledger: Engine, artifacts: Artifacts) -> None:
     outcomes: list[Literal["succeeded", "rolled_back", "failed"]] = ["succeeded", "rolled_back", "failed", "succeeded"]
