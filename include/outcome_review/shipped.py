@@ -44,7 +44,7 @@ def cases(connection: Connection, product: str) -> list[Case]:
 
 def shipments(connection: Connection, product: str) -> dict[str, list[Shipment]]:
     """The deployments that brought each story, in order of time: for each release with a commit of it, the first successful
-    deployment of that version or a later one."""
+    deployment of that version or a later one that was not rolled back."""
     every = connection.execute(select(deployments).where(deployments.c.product == product)
                                .order_by(deployments.c.started_at, deployments.c.id)).all()
     versions: dict[str, set[Version]] = defaultdict(set)
@@ -67,9 +67,12 @@ def deployed(connection: Connection, product: str) -> list[tuple[datetime, str]]
 
 
 def _first(every: Sequence[Row[Any]], wanted: Version) -> int:
-    """The index of the first successful deployment of `wanted` or a later version; past the end where there is none."""
-    return next((index for index, row in enumerate(every)
-                 if row.status == "succeeded" and row.finished_at and Version.parse(row.version) >= wanted), len(every))
+    """The index of the first successful deployment of `wanted` or a later version, since a person last rolled back to before it;
+    past the end where there is none."""
+    back = [index for index, row in enumerate(every)
+            if row.kind == "rollback" and row.status == "succeeded" and Version.parse(row.version) < wanted]
+    return next((index for index, row in enumerate(every) if index > max(back, default=-1)
+                 and row.status == "succeeded" and row.finished_at and Version.parse(row.version) >= wanted), len(every))
 
 
 def _shipment(connection: Connection, every: Sequence[Row[Any]], index: int) -> Shipment:

@@ -20,8 +20,8 @@ DEFINITIONS = {
                         "by a person, or to which an incident is attributed; counted by deployment, however many incidents it "
                         "caused. One that broke off before it took traffic doesn't count, nor does a rollback itself",
     "recovery_time": "hours from when a failed deployment began to do harm to when the last of its incidents was over, or it was "
-                     "rolled back; the median of those that are over and whose length is known. Where a person rolled it back and "
-                     "no incident is attributed to it, its harm began with the deployment",
+                     "rolled back; the median of those that are over and whose length is known. Where a person rolled it back "
+                     "and no incident is attributed to it, its harm began with the deployment",
     "rework_rate": "share of successful deployments that were not planned: they brought back an older version, or fixes or "
                    "reverts while a failed deployment was not recovered yet, or that is what follows a rollback; a rollback "
                    "itself is recovery, and no deployment of anything",

@@ -188,6 +188,17 @@ def test_a_commit_is_shipped_by_the_first_deployment_that_holds_it(ledger: Engin
     assert list(review(ledger, SHOP, RUN)["verdicts"]) == ["S-1 t shop|1.10.0"]
 
 
+def test_a_release_that_a_person_rolled_back_brought_nothing_until_it_comes_again(ledger: Engine) -> None:
+    stage(ledger)
+    rows.deployment(ledger, "1.0.0", SHIPPED + 10 * MINUTE, SHIPPED + 11 * MINUTE, previous="1.1.0", kind="rollback", by="kim")
+    assert review(ledger, SHOP, RUN)["measured"] == 0
+    rows.release(ledger, "1.1.1")
+    again = SHIPPED + 40 * MINUTE
+    rows.deployment(ledger, "1.1.1", again, again + 30 * SECOND, previous="1.0.0", kind="canary")
+    assert review(ledger, SHOP, replace(RUN, run_id="later"))["measured"] == 1
+    assert outcome(ledger)["release"] == "shop|1.1.1"
+
+
 def test_nothing_is_said_twice(ledger: Engine) -> None:
     stage(ledger)
     review(ledger, SHOP, RUN)
