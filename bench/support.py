@@ -26,7 +26,7 @@ def measure() -> list[dict[str, Any]]:
     verdicts = triager.categories(asked)
     sure = np.array([verdict.confidence for verdict in verdicts])
     right = np.array([verdict.category == name for verdict, name in zip(verdicts, truth, strict=True)])
-    found = measured(sure, right, triager.threshold)
+    found = measured(sure, right, sure >= triager.threshold)
     note = (f"answers {found.answered:.1%} and leaves {1 - found.answered:.1%} to people; expected calibration error "
             f"{found.calibration_error:.3f}; accuracy on all {right.mean():.3f}")
     return [row("support", found.accuracy, "accuracy", "TF-IDF + linear SVM, answers all", _peer(texts, names, asked, truth),
@@ -44,7 +44,7 @@ def _peers_calibration(texts: list[str], names: list[str], asked: list[str], tru
     model = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000)).fit(texts, names)
     chances = model.predict_proba(asked)
     right = model.classes_[chances.argmax(axis=1)] == np.array(truth)
-    return measured(chances.max(axis=1), right, 0.0).calibration_error
+    return measured(chances.max(axis=1), right, np.ones(len(right), bool)).calibration_error
 
 
 def _peer(texts: list[str], names: list[str], asked: list[str], truth: list[str]) -> float:

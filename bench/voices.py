@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 from bench.rows import row
 from include.artifacts import Artifacts
 from include.key import Key
+from include.ledger import models
 from include.ledger.engine import connect, upgrade, writing
 from include.ledger.runs import Run
 from include.product import Product
-from include.voc_aggregation import models, understanding
+from include.voc_aggregation import understanding
 from include.voc_aggregation.learning import Model, train
 from include.voc_aggregation.run import aggregate
 from tests.conftest import SHARED

@@ -13,6 +13,7 @@ from include.cycle import (
     RECEIVED,
     STARTED,
     SUPPORT,
+    artifacts,
     author_key,
     connection,
     ledger,
@@ -33,7 +34,7 @@ def customer_support() -> None:
         from include.voc_aggregation.sources import opened
 
         return publish(outlet_events[SUPPORT],
-                       attend(ledger(), product, this_run(), author_key(), opened, connection)["publish"])
+                       attend(ledger(), product, this_run(), artifacts(), author_key(), opened, connection)["publish"])
 
     attend()
 

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
+from include.artifacts import Artifacts
 from include.connection import Connections, no_connections
-from include.customer_support import escalation, signalled, store
+from include.customer_support import escalation, models, signalled, store
 from include.customer_support.hours import Hours
 from include.customer_support.intake import Heard, Intake, Opened, Reader
 from include.customer_support.sla import NEXT, Clock, Targets, Times, standing_clocks
@@ -20,6 +21,7 @@ from include.customer_support.triage import all_categories, matching, routed
 from include.errors import InputError
 from include.ledger import trail
 from include.ledger.engine import upsert
+from include.ledger.models import write as write_models
 from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import cursors, quarantine, signals, suggestions, ticket_clocks, ticket_events, tickets
 from include.markup import plain
@@ -29,29 +31,30 @@ from include.product import Product
 
 if TYPE_CHECKING:  # what learns costs a second to import, and most looks at the clocks have nothing to learn
     from include.customer_support.answers import Source
-    from include.customer_support.learned import Triager
 
+TAUGHT = 20_000  # resolved tickets with a category that are learnt from: the newest ones are enough
 ANSWERS = 5_000  # resolved tickets among which an answer is looked for
 SHOWN = 20  # ids that the result names
 TICKET_TYPES = {"fault": "bug", "wish": "enhancement"}  # CDEvents' names; all others are questions
 Row = dict[str, Any]
 
 
-def attend(engine: Engine, product: Product, run: Run, author_key: bytes, opened: Opened,
+def attend(engine: Engine, product: Product, run: Run, artifacts: Artifacts, author_key: bytes, opened: Opened,
            connections: Connections = no_connections) -> Result:
     """Take in what is new in the ticket sources of `product`, triage it, set its clocks, and suggest answers.
 
     `opened` opens a source (see `include.voc_aggregation.sources`). Returns `publish` (the product, where there are new
     tickets, new marks of content customers or new signals), `sources` (name to counts), `triage` (how many by whom),
-    `needs_person` (tickets that nobody but a person can place), `model` (its quality, where there is one), `clocks` (how many
-    stand how), `signals` and `suggestions`. Raises InputError when there are sources and all of them failed.
+    `needs_person` (tickets that nobody but a person can place), `model` (the version that placed tickets, and its held-out
+    scores, where one did), `clocks` (how many stand how), `signals` and `suggestions`. Raises InputError when there are sources
+    and all of them failed.
     """
     result = result_of(engine, run)
     if result is None:
         if product.support is None:
             return finish(engine, run, lambda _: {"publish": [], "sources": {}})
         with lease(engine, f"support:{product.name}", run.run_id):
-            result = _Desk(engine, product, product.support, run).attend(Reader(
+            result = _Desk(engine, product, product.support, run, artifacts).attend(Reader(
                 engine, product, run, author_key, opened, connections))
     if product.support and product.support.escalate_by:
         with lease(engine, f"support:{product.name}", run.run_id):
@@ -82,15 +85,15 @@ def _text(ticket: Row) -> str:
 class _Desk:
     """One run at the desk of one product."""
 
-    def __init__(self, engine: Engine, product: Product, support: Support, run: Run) -> None:
-        self.engine, self.product, self.support, self.run = engine, product, support, run
+    def __init__(self, engine: Engine, product: Product, support: Support, run: Run, artifacts: Artifacts) -> None:
+        self.engine, self.product, self.support, self.run, self.artifacts = engine, product, support, run, artifacts
         self.events: list[Row] = []
 
     def attend(self, reader: Reader) -> Result:
         found = [reader.read(source) for source in self.support.sources]
         heard = reader.heard
         there = store.unresolved(self.engine, self.product.name)
-        model = self._triage(heard, there)
+        model, learnt = self._triage(heard, there)
         self._follow(heard)
         everybody = there | heard.tickets
         clocks = self._clocks(everybody)
@@ -103,6 +106,7 @@ class _Desk:
 
         def write(connection: Connection) -> Result:
             self._write(connection, found, heard, clocks, proposed)
+            write_models(connection, learnt)
             upsert(connection, cursors, [{"name": store.knowledge_name(self.product.name), "value": {"knowledge": knowledge}}])
             opened, over = self._signals(connection)
             rated = [row for name, row in heard.tickets.items() if row["csat"] != ((heard.before[name] or {}).get("csat"))]
@@ -118,15 +122,18 @@ class _Desk:
 
         return finish(self.engine, self.run, write)
 
-    def _triage(self, heard: Heard, there: dict[str, Row]) -> Row | None:
-        """Give each new ticket its category, area and team; and each that waits for a person, where there is news to learn of."""
+    def _triage(self, heard: Heard, there: dict[str, Row]) -> tuple[Row | None, list[Row]]:
+        """Give each new ticket its category, area and team; and each that waits for a person, where there are new ones.
+
+        Returns the model that did, where one did, and the rows of `models` to write.
+        """
         waiting = {name: dict(row) for name, row in there.items()
                    if heard.tickets and row["triage"] == PERSON and name not in heard.tickets}
         rows = [row for row in (*heard.tickets.values(), *waiting.values()) if row["triage"] == PERSON]
-        model = self._learn(heard) if rows else None
         categories = all_categories(self.support.categories)
+        model, learnt = self._model(heard, categories) if rows else (None, [])
         texts = [_text(row) for row in rows]
-        verdicts = model.categories(texts) if model else [matching(text, categories) for text in texts]
+        verdicts = model.triager.categories(texts) if model else [matching(text, categories) for text in texts]
         for row, verdict in zip(rows, verdicts, strict=True):
             row |= {"category": verdict.category, "confidence": verdict.confidence,
                     "triage": (MODEL if model else RULE) if verdict.sure else PERSON}
@@ -135,17 +142,19 @@ class _Desk:
                 heard.tickets[name], heard.before[name] = row, there[name]
         for name, row in heard.tickets.items():
             self._route(row, heard.before[name])
-        quality = model.quality if model else None
-        return {"n": quality.n, "answered": quality.answered, "accuracy": quality.accuracy,
-                "calibration_error": quality.calibration_error} if quality else None
+        return ({"version": model.version} | model.scores if model else None), learnt
 
-    def _learn(self, heard: Heard) -> "Triager | None":
-        from include.customer_support import learned
-
-        known = {row["id"]: row for row in store.taught(self.engine, self.product.name, learned.MOST)}
-        known |= {name: row for name, row in heard.tickets.items() if row["triage"] == GIVEN and row["status"] == RESOLVED}
-        rows = sorted(known.values(), key=lambda row: (row["created_at"], row["id"]))
-        return learned.learn([_text(row) for row in rows], [row["category"] for row in rows], self.support.accuracy)
+    def _model(self, heard: Heard, categories: dict[str, list[str]]) -> tuple[models.Running | None, list[Row]]:
+        known = {row["id"]: row for row in store.taught(self.engine, self.product.name, TAUGHT)}
+        for name, row in heard.tickets.items():
+            if row["triage"] == GIVEN and row["status"] == RESOLVED:
+                before = known.get(name, {})
+                same = before.get("category") == row["category"]
+                known[name] = row | {"taught_at": before["taught_at"] if same else self.run.at}
+        taught = [{"text": _text(row), "category": row["category"], "taught_at": row["taught_at"]}
+                  for row in sorted(known.values(), key=lambda row: (row["created_at"], row["id"]))]
+        now = models.running(self.engine, self.product.name, self.artifacts)
+        return models.learnt(self.engine, self.run, self.artifacts, now, taught, categories, self.support.accuracy)
 
     def _route(self, row: Row, before: Row | None) -> None:
         row["area"] = matching(_text(row), self.support.areas).category

@@ -67,9 +67,12 @@ def untold(engine: Engine, product: str, since: datetime) -> list[Row]:
 
 
 def taught(engine: Engine, product: str, most: int) -> list[Row]:
-    """The newest resolved tickets that a person gave a category (id, subject, body, category), oldest first."""
-    query = (select(tickets.c.id, tickets.c.subject, tickets.c.body, tickets.c.category, tickets.c.created_at)
-             .where(tickets.c.product == product, tickets.c.triage == GIVEN, tickets.c.status == RESOLVED)
+    """The newest resolved tickets that a person gave a category, oldest first; `taught_at` is when it was heard of."""
+    taught_at = (select(func.max(ticket_events.c.at)).where(
+        ticket_events.c.ticket_id == tickets.c.id, ticket_events.c.kind == "routed").scalar_subquery())
+    query = (select(tickets, taught_at.label("taught_at"))
+             .where(tickets.c.product == product, tickets.c.triage == GIVEN, tickets.c.status == RESOLVED,
+                    tickets.c.erased_at.is_(None))
              .order_by(tickets.c.created_at.desc(), tickets.c.id).limit(most))
     return _rows(engine, query)[::-1]
 

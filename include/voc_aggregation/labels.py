@@ -21,12 +21,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, select
 
 from include.errors import InputError
+from include.ledger import models
 from include.ledger.engine import connect, upsert, writing
 from include.ledger.runs import Result, Run, lease
-from include.ledger.tables import labels, models, voices
+from include.ledger.tables import labels, voices
+from include.ledger.tables import models as models_table
 from include.privacy.__main__ import author_key
 from include.product import home, product_named
 from include.redaction import author_hash, redact
@@ -124,22 +126,10 @@ def _row(label: Label, product: str, who: str, at: datetime, author_key: bytes) 
 
 
 def roll_back(engine: Engine, product: str, who: str, at: datetime, field: str = "kind") -> tuple[int, int | None]:
-    """Take back the promoted model of `product`: the one that it superseded runs again, or else the rules.
-
-    Returns the versions taken back and running now (None for the rules). Waits while voices are being aggregated. Raises
-    InputError where no model is promoted.
-    """
-    mine = (models.c.product == product, models.c.field == field)
-    with lease(engine, f"voices:{product}", f"rollback by {who} {at.isoformat()}"), writing(engine) as connection:
-        taken = connection.scalar(select(models.c.version).where(*mine, models.c.status == "promoted"))
-        if taken is None:
-            raise InputError(f"{product}: no model for {field} is promoted, so there is none to roll back")
-        back = connection.scalar(select(models.c.version).where(*mine, models.c.status == "superseded")
-                                 .order_by(models.c.version.desc()).limit(1))
-        for version, status in ((taken, "rolled_back"), (back, "promoted")):
-            connection.execute(update(models).where(*mine, models.c.version == version)
-                               .values(status=status, decided_at=at, decided_by=who))
-        return taken, back
+    """`include.ledger.models.roll_back`, once nobody is using the model: waits for a run that does."""
+    user = "support" if field == models.CATEGORY else "voices"
+    with lease(engine, f"{user}:{product}", f"rollback by {who} {at.isoformat()}"), writing(engine) as connection:
+        return models.roll_back(connection, product, field, who, at)
 
 
 def main(arguments: list[str]) -> None:
@@ -148,7 +138,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("action", choices=["import", "rollback", "models"])
     parser.add_argument("file", nargs="?", type=Path, help="for import: the labelled CSV")
     parser.add_argument("--product", required=True)
-    parser.add_argument("--field", default="kind", choices=FIELDS, help="for rollback: whose model (kind)")
+    parser.add_argument("--field", default="kind", choices=[*FIELDS, models.CATEGORY],
+                        help="for rollback: whose model (kind); category is that of the desk's tickets")
     parser.add_argument("--who", default=getpass.getuser())
     parser.add_argument("--ledger", default=f"sqlite:///{home() / 'ledger.db'}", help="SQLAlchemy URL of the ledger")
     given = parser.parse_args(arguments)
@@ -170,8 +161,8 @@ def _act(given: argparse.Namespace, engine: Engine, at: datetime) -> str:
         taken, back = roll_back(engine, product, given.who, at, given.field)
         return f"{product}: {given.field} model {taken} rolled back; {'the rules' if back is None else f'model {back}'} run"
     with engine.connect() as connection:
-        rows = connection.execute(select(models).where(models.c.product == product)
-                                  .order_by(models.c.field, models.c.version)).mappings()
+        rows = connection.execute(select(models_table).where(models_table.c.product == product)
+                                  .order_by(models_table.c.field, models_table.c.version)).mappings()
         return "\n".join(f"{row['field']} {row['version']} {row['status']} trained on {row['trained_on']}, held out "
                          f"{row['held_out']}: {json.dumps(row['scores'])}" for row in rows) or f"{product}: no models yet"
 

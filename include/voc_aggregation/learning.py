@@ -14,6 +14,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -143,7 +144,7 @@ def loads(content: bytes) -> Model:
                                  tuple(file[f"idf{number}"] for number in blocks))
             return Model(tuple(head["labels"]), head["multi_label"], vocabulary, file["weights"].astype(np.float64), file["bias"],
                          file["slope"], file["offset"])
-    except (KeyError, TypeError, OSError, EOFError, ValueError) as error:
+    except (KeyError, TypeError, OSError, EOFError, ValueError, BadZipFile) as error:
         raise ValueError(f"no model: {error}") from error
 
 

@@ -1,32 +1,29 @@
 """Learning from the team's labels: a classifier of each field (kind, severity, sentiment), which runs only where it is better.
 
-A fifth of the labels, by a hash of the text, is held out for ever: no model of any version has seen it, so versions
-can be compared on it. A candidate is promoted when its macro F1 there is greater than that of what runs (the promoted model, or
-the rules); else it is rejected. Both are kept with their version, size, scores and bytes.
+A candidate is promoted when its macro F1 on the labels that are held out (`include.ledger.models`) is greater than that of what
+runs: the promoted model, or the rules.
 """
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement as Condition
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Engine, func, select
 
 from include.artifacts import Artifacts
 from include.ledger.engine import reading
+from include.ledger.models import LEAST_HELD, NEWS, held_out, last, promoted
 from include.ledger.runs import Run
-from include.ledger.tables import labels, models, voices
+from include.ledger.tables import labels, voices
 from include.voc_aggregation import understanding
 from include.voc_aggregation.classifier import FIELDS, Classifier, Learnt, sign
 
 log = logging.getLogger(__name__)
 
-LEAST, LEAST_HELD = 20, 5  # labels of each word to train with, and held out
+LEAST = 20  # labels of each word to train with
 NEEDED = FIELDS | {"sentiment": ("negative", "positive")}  # words without which nothing is learnt
-NEWS = 25  # labels since the last model that make it worth training again
 Row = dict[str, Any]
 
 
@@ -38,17 +35,13 @@ class _Example:
 
     @property
     def held(self) -> bool:
-        """By the text, so that those that say the same stand on one side."""
-        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).digest()[0] % 5 == 0
+        return held_out(self.text)
 
 
 def running(engine: Engine, product: str, artifacts: Artifacts) -> Classifier:
     """What tells the product's voices now."""
-    query = (select(models.c.field, models.c.version, models.c.artifact)
-             .where(models.c.product == product, models.c.status == "promoted"))
-    with reading(engine) as connection:
-        rows = connection.execute(query).all()
-    return Classifier({row.field: _loaded(row.version, row.artifact, artifacts) for row in rows})
+    rows = {field: row for field in FIELDS if (row := promoted(engine, product, field))}
+    return Classifier({field: _loaded(row["version"], row["artifact"], artifacts) for field, row in rows.items()})
 
 
 def _loaded(version: int, artifact: str, artifacts: Artifacts) -> Learnt:
@@ -62,15 +55,15 @@ def learnt(engine: Engine, run: Run, artifacts: Artifacts, now: Classifier) -> t
 
     Nothing is learnt while there are fewer than NEWS new labels, or too few of a word. The same labels give the same model.
     """
-    promoted, rows = dict(now.learnt), []
+    running, rows = dict(now.learnt), []
     for field in FIELDS:
         examples, news, version = _examples(engine, run, field)
         if _enough(examples, news, f"{run.product}: {field}", NEEDED[field]):
             row = _trained(field, examples, version, now, artifacts)
             rows.append(row | {"product": run.product, "at": run.at, "decided_at": run.at})
             if row["status"] == "promoted":
-                promoted[field] = _loaded(version, row["artifact"], artifacts)
-    return Classifier(promoted), rows
+                running[field] = _loaded(version, row["artifact"], artifacts)
+    return Classifier(running), rows
 
 
 def _enough(examples: list[_Example], news: int, about: str, needed: Sequence[str]) -> bool:
@@ -101,19 +94,6 @@ def _trained(field: str, examples: list[_Example], version: int, now: Classifier
             "scores": score | {"before": before}, "artifact": artifact, "digest": digest, "decided_by": "comparison"}
 
 
-def write(connection: Connection, learnt: list[Row]) -> None:
-    """Write what was learnt; a promoted model supersedes the one before it."""
-    for row in learnt:
-        if row["status"] == "promoted":
-            connection.execute(update(models).where(*_mine(row["product"], row["field"]), models.c.status == "promoted")
-                               .values(status="superseded", decided_at=row["at"], decided_by=row["decided_by"]))
-        connection.execute(insert(models).values(row))
-
-
-def _mine(product: str, field: str) -> tuple[Condition[bool], ...]:
-    return models.c.product == product, models.c.field == field
-
-
 def _examples(engine: Engine, run: Run, field: str) -> tuple[list[_Example], int, int]:
     """The product's labels up to the run's time, how many came since the last model, and the version that is next."""
     text, feeling = func.coalesce(voices.c.text, labels.c.text), voices.c.sentiment
@@ -121,13 +101,12 @@ def _examples(engine: Engine, run: Run, field: str) -> tuple[list[_Example], int
              .join(voices, voices.c.id == labels.c.voice_id, isouter=True)
              .where(labels.c.product == run.product, labels.c.field == field, labels.c.at <= run.at, text != "")
              .order_by(labels.c.voice_id))
-    mine = _mine(run.product, field)
+    version, made = last(engine, run.product, field)
     with reading(engine) as connection:
-        last = connection.execute(select(func.max(models.c.version), func.max(models.c.at)).where(*mine)).one()
         rows = connection.execute(query).all()
-    news = sum(last[1] is None or at > last[1] for _, _, at, _, _ in rows)
+    news = sum(made is None or at > made for _, _, at, _, _ in rows)
     return [_Example(text, understanding.sentiment(text) if feeling is None else feeling, tuple(label.split("|")))
-            for _, label, _, text, feeling in rows], news, (last[0] or 0) + 1
+            for _, label, _, text, feeling in rows], news, version + 1
 
 
 def _told(field: str, classifier: Classifier, held: list[_Example]) -> list[tuple[str, ...]]:

@@ -14,6 +14,7 @@ from include.connection import Connections, no_connections
 from include.errors import InputError
 from include.ledger import trail
 from include.ledger.engine import upsert
+from include.ledger.models import write as write_models
 from include.ledger.runs import Result, Run, finish, lease, result_of
 from include.ledger.tables import intakes, quarantine, theme_events, theme_voices
 from include.ledger.tables import voices as voices_table
@@ -120,7 +121,7 @@ def _aggregate(engine: Engine, product: Product, run: Run, artifacts: Artifacts,
             _write_intakes(connection, run, found, heard, same)
             replayed(connection, listener.replayed, run.at)
             inbox.empty(connection, product.name, run.run_id)
-            models.write(connection, learnt)
+            write_models(connection, learnt)
             emerging: list[str] = []
             if len(heard.voices):
                 _write_themes(connection, run, grouping, old_quotes, same)

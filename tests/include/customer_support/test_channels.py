@@ -1,5 +1,6 @@
 """Tickets come from the same channels as voices: another desk's API, a database, a mailbox."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import Engine, create_engine, text
 
+from include.artifacts import Artifacts
 from include.connection import Connection
 from include.customer_support.run import attend
 from include.key import Key
@@ -31,7 +33,7 @@ ZAMMAD = {"id": 7, "title": "Coupon refused at checkout", "state": "pending remi
 def work(engine: Engine, source: dict[str, Any], connection: Connection, run_id: str = "run1") -> Result:
     shop = product(support={"sources": [source]})
     run = Run("customer_support", run_id, Key("shop"), NOW + timedelta(days=3))
-    return attend(engine, shop, run, b"secret", opened, lambda _: connection)
+    return attend(engine, shop, run, Artifacts(os.environ["CLOSED_LOOP_HOME"]), b"secret", opened, lambda _: connection)
 
 
 def test_zammads_tickets_by_a_preset_alone(ledger: Engine) -> None:

@@ -1,6 +1,7 @@
 """Escalations reach people: over a real SMTP server and a real webhook, once, and later where they can't at first."""
 
 import base64
+import os
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from include.artifacts import Artifacts
 from include.connection import Connection
 from include.customer_support.run import attend
 from include.key import Key
@@ -96,7 +98,7 @@ def told(folder: Path, **notice: object) -> Product:
 
 def work(engine: Engine, about: Product, connection: Connection, number: int = 1, later: float = 0) -> Result:
     run = Run("customer_support", f"run{number}", Key("shop"), NOW + timedelta(hours=later))
-    return attend(engine, about, run, b"secret", opened, lambda _: connection)
+    return attend(engine, about, run, Artifacts(os.environ["CLOSED_LOOP_HOME"]), b"secret", opened, lambda _: connection)
 
 
 def noted(ledger: Engine) -> list[tuple[str, str]]:

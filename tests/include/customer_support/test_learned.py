@@ -48,7 +48,7 @@ def test_two_categories_and_rare_ones() -> None:
 def test_quality_is_measured_by_hand() -> None:
     sure = np.array([0.95, 0.95, 0.55, 0.55])
     right = np.array([True, False, True, False])
-    found = measured(sure, right, 0.9)
+    found = measured(sure, right, sure >= 0.9)
     assert (found.n, found.answered, found.accuracy) == (4, 0.5, 0.5)
     assert found.calibration_error == pytest.approx(0.5 * 0.45 + 0.5 * 0.05)
 
@@ -66,7 +66,7 @@ def test_banking77_is_answered_rightly_and_the_rest_left_to_people() -> None:
     verdicts = triager.categories([row["text"] for row in test])
     found = measured(np.array([verdict.confidence for verdict in verdicts]),
                      np.array([verdict.category == row["category"] for verdict, row in zip(verdicts, test, strict=True)]),
-                     triager.threshold)
+                     np.array([verdict.sure for verdict in verdicts]))
     assert found.accuracy >= 0.92
     assert found.answered >= 0.6
     assert found.calibration_error <= 0.05
