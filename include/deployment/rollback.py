@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, select, update
 
 from include.artifacts import Artifacts
 from include.deployment.environment import Environment
+from include.deployment.hooks import Hooks
 from include.deployment.record import (
     Outcome,
     Release,
@@ -53,6 +54,8 @@ def rollback(engine: Engine, product: Product, run: Run, who: str, version: str,
         environment = Environment(product)
         begin(engine, product, run, running.version, "rollback", who)
         outcome = _go_back(environment, running, release, artifacts, why)
+        if outcome.status == "succeeded":
+            outcome = _undone(engine, Hooks(engine, product, run, artifacts), release, outcome)
         return finish(engine, run, partial(_conclude, product=product, run=run, running=running, release=release,
                                            outcome=outcome, who=who))
 
@@ -85,6 +88,17 @@ def _go_back(environment: Environment, running: Release, release: Release, artif
         restore(environment, running, artifacts)
         return Outcome("failed", str(failure), [])
     return Outcome("succeeded", why, [])
+
+
+def _undone(engine: Engine, hooks: Hooks, release: Release, outcome: Outcome) -> Outcome:
+    """Undo the hooks of every release after `release`, the newest first. What can't be undone is told, and stays for people."""
+    with reading(engine) as connection:
+        rows = connection.execute(select(releases).where(releases.c.product == hooks.product.name)).all()
+    low = semver.Version.parse(release.version)
+    later = sorted((row for row in rows if semver.Version.parse(row.version) > low),
+                   key=lambda row: semver.Version.parse(row.version), reverse=True)
+    troubles = [trouble for row in later if hooks.declared() and (trouble := hooks.undo(Release.of(row)))]
+    return replace(outcome, reason="; ".join([str(outcome.reason), *troubles])) if troubles else outcome
 
 
 def _conclude(connection: Connection, product: Product, run: Run, running: Release, release: Release, outcome: Outcome,

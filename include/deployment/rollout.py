@@ -33,9 +33,10 @@ class Way:
 
 
 def roll_out(environment: Environment, release: Release, previous: Release | None, artifacts: Artifacts, canary: Canary,
-             note: Callable[[int, Step], None], halted: Callable[[], bool]) -> Outcome:
+             note: Callable[[int, Step], None], halted: Callable[[], bool],
+             arrived: Callable[[], None] = lambda: None) -> Outcome:
     """Move traffic to `release` as `canary` judges, or leave all of it with `previous`. `note` gets each step with its number;
-    all traffic returns as soon as `halted` says so."""
+    all traffic returns as soon as `halted` says so, or where `arrived`, called when all has moved, raises DeploymentError."""
     try:
         environment.traffic.claim_port()
     except DeploymentError as failure:
@@ -56,10 +57,13 @@ def roll_out(environment: Environment, release: Release, previous: Release | Non
                 _back(environment, fallback, artifacts)
                 asked = last.judgement.verdict == "unsure" and canary.when_unsure == "ask"
                 return Outcome("asked" if asked else "rolled_back", last.judgement.why, steps)
+            arrived()
         else:
             environment.start(release.version, partial(archive, artifacts, release))
             noted(_first(environment))
         environment.only(release.version, partial(archive, artifacts, release))
+        if not fallback:
+            arrived()
     except DeploymentError as failure:
         if fallback:
             _back(environment, fallback, artifacts)

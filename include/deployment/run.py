@@ -13,6 +13,7 @@ from include.artifacts import Artifacts
 from include.connection import Connection
 from include.deployment.environment import Environment
 from include.deployment.freeze import frozen
+from include.deployment.hooks import Hooks, with_hooks
 from include.deployment.provenance import demand_provenance
 from include.deployment.question import override, unsure
 from include.deployment.record import (
@@ -141,8 +142,9 @@ def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, si
     if previous and (held := _held(engine, product, run, release, previous, answer)):
         return finish(engine, run, lambda _: held)
     begin(engine, product, run, previous.version if previous else None, environment.deployment.strategy)
-    outcome = roll_out(environment, release, previous, artifacts, _canary(environment, answer), partial(note, engine, run),
-                       partial(rollback_wanted, engine, product.name))
+    outcome = with_hooks(Hooks(engine, product, run, artifacts), release, lambda arrived: roll_out(
+        environment, release, previous, artifacts, _canary(environment, answer), partial(note, engine, run),
+        partial(rollback_wanted, engine, product.name), arrived))
     return finish(engine, run, partial(_concluded, product=product, run=run, release=release, previous=previous, outcome=outcome,
                                        answer=answer))
 

@@ -255,8 +255,12 @@ deployments = Table("deployments", metadata, _key("id"), _word("product"), _word
 deployment_steps = Table("deployment_steps", metadata, _key("deployment_id", "deployments.id"),
                          Column("step", Integer, primary_key=True), _count("weight"), _count("requests"), _count("errors"),
                          _number("error_rate"), _number("limit"), _word("verdict"), _text("why"), _at("at"))
-# What each step was judged by. `metric`: error_limit, error_rate, latency_ms, p99_ms, score; `effect` is candidate less baseline, its
-# interval; `threshold` is the limit, the evidence that alarms, the times slower, the score that passes; samples are requests.
+# What ran before and after the traffic of a version moved. `state`: begun, done, undoing, undone, failed (its way back did too).
+deployment_hooks = Table("deployment_hooks", metadata, _key("product"), _key("version"), _key("hook"), _word("state"),
+                         _text("why", True), _at("at"))
+# What each step was judged by. `metric`: error_limit, error_rate, latency_ms, p99_ms, score; `effect` is candidate less baseline
+# with its interval; `threshold` is the limit, the evidence that alarms, the times slower, the score that passes; samples are
+# requests.
 deployment_verdicts = Table("deployment_verdicts", metadata, _key("deployment_id", "deployments.id"),
                             Column("step", Integer, primary_key=True), _key("metric"), _number("baseline"), _number("candidate"),
                             _number("effect"), _number("low"), _number("high"), _number("threshold", False),
@@ -328,10 +332,12 @@ outcomes = Table("outcomes", metadata, _key("story_id", "stories.id"), _key("the
                  _number("dispersion"), _at("known_by", True), _at("closed_at", True), _word("brought_by", True))
 # What the customers who asked are told, once: `author` is a keyed hash, `channel` mail, webhook or ticket, `voice_id` what they
 # asked. `status`: waiting, sending (written before it is sent), sent, failed (surely not sent: it is tried again), unsure (it may
-# have been sent: never tried again), given_up, withdrawn. `answer` is the voice that came back.
+# have been sent: never tried again), given_up, withdrawn. `answer` is the voice that came back,
+# `answered_at` when its signed link was used up.
 notices = Table("notices", metadata, _key("story_id", "stories.id"), _key("author"), _key("channel"), _word("product"),
                 _word("release"), _word("language"), _word("voice_id"), _word("message_id"), _word("status"), _count("attempts"),
                 _text("problem", True), _at("made_at"), _at("tried_at", True), _at("sent_at", True), _word("answer", True),
+                _at("answered_at", True),
                 Index(None, "product", "status"))
 
 # Step 4: reports. `cause`: schedule, release, hand (`asked_by` is who). `numbers` is the report itself, all else a rendering of it:

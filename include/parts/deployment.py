@@ -126,6 +126,25 @@ class Containers(Part):
         return self
 
 
+class Hook(Part):
+    """A shell command of the release, run in the sandbox of its build with `env` and RELEASE_VERSION, and its way back."""
+
+    run: str
+    back: str = Field(description="Undoes what `run` did, also where that was ended half-way; may run again where nothing is left.")
+    unfinished: Literal["again", "back"] = Field(
+        "back", description="A `run` that was begun and never ended (its process was killed) is run again, or first undone.")
+
+
+class Hooks(Part):
+    """What runs before any traffic moves to a release (its migrations), and after all has. Where one fails, no traffic stays with
+    the release, and what was done is undone."""
+
+    before: Hook | None = None
+    after: Hook | None = None
+    seconds: float = Field(600, gt=0, description="How long each command may take.")
+    network: bool = Field(True, description="Whether they may reach the network; a database is on one.")
+
+
 class Adapter(Part):
     """Replicas on any other platform: a command that takes and answers JSON (docs/deployment-targets.md)."""
 
@@ -151,6 +170,7 @@ class Deployment(Part):
                               "running version stays ready. rolling: replica by replica. All are judged by what `canary` says.")
     canary: Canary = Canary()
     freeze: Freeze = Freeze()
+    hooks: Hooks = Hooks()
     ring: Ring | None = Field(None, description="Real users who meet a release before its canary.")
     approvers: list[str] = Field([], description="Ids of the users who may answer what a deployment asks (a canary that can't "
                                                  "tell, a freeze); without any, whoever may write the DAG.")

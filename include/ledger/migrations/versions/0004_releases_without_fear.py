@@ -27,6 +27,15 @@ def upgrade() -> None:
     with op.batch_alter_table('alerts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_alerts_product_status'), ['product', 'status'], unique=False)
 
+    op.create_table('deployment_hooks',
+    sa.Column('product', sa.String(length=255), nullable=False),
+    sa.Column('version', sa.String(length=255), nullable=False),
+    sa.Column('hook', sa.String(length=255), nullable=False),
+    sa.Column('state', sa.String(length=255), nullable=False),
+    sa.Column('why', sa.Text(), nullable=True),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('product', 'version', 'hook', name=op.f('pk_deployment_hooks'))
+    )
     op.create_table('experiment_looks',
     sa.Column('product', sa.String(length=255), nullable=False),
     sa.Column('experiment', sa.String(length=255), nullable=False),
@@ -149,6 +158,9 @@ def upgrade() -> None:
     with op.batch_alter_table('inbox', schema=None) as batch_op:
         batch_op.add_column(sa.Column('version', sa.String(length=255), nullable=True))
 
+    with op.batch_alter_table('notices', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('answered_at', sa.DateTime(timezone=True), nullable=True))
+
     with op.batch_alter_table('phase_runs', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_phase_runs_phase_key_at'), ['phase', 'key', 'at'], unique=False)
 
@@ -188,6 +200,9 @@ def downgrade() -> None:
     with op.batch_alter_table('phase_runs', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_phase_runs_phase_key_at'))
 
+    with op.batch_alter_table('notices', schema=None) as batch_op:
+        batch_op.drop_column('answered_at')
+
     with op.batch_alter_table('inbox', schema=None) as batch_op:
         batch_op.drop_column('version')
 
@@ -219,6 +234,7 @@ def downgrade() -> None:
 
     op.drop_table('incidents')
     op.drop_table('experiment_looks')
+    op.drop_table('deployment_hooks')
     with op.batch_alter_table('alerts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_alerts_product_status'))
 
