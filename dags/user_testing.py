@@ -1,16 +1,30 @@
 """### 8. Testing with real users
 Runs the product's own scenarios against a candidate, each bound to the acceptance criterion that it tests, and shows what they
 found to people, who accept or reject with a note and a word on each criterion (or the product leaves it to the scenarios).
-Each night it looks at the product's experiments. Publishes `release/accepted`.
+Where the product has a beta ring, its users meet a compliant candidate first, and what they write is shown too. Each night it
+looks at the product's experiments. Publishes `release/accepted`.
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import BaseSensorOperator, Param, PokeReturnValue, dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.approval import LONGEST, Decision
-from include.cycle import ACCEPTED, CANDIDATE, STARTED, WITH_PEOPLE, artifacts, ledger, publish, this_product, this_run, wakes_on
+from include.cycle import (
+    ACCEPTED,
+    CANDIDATE,
+    STARTED,
+    WITH_PEOPLE,
+    artifacts,
+    connection_or_none,
+    ledger,
+    publish,
+    this_product,
+    this_run,
+    wakes_on,
+)
 
 FIELDS = {"criteria": Param("", type=["null", "string"], format="multiline", maxLength=LONGEST, title="What you found",
                             description_md="A line each: `works`, or `fails: …`, or what you saw.")}
@@ -34,16 +48,26 @@ def _docker(registry: str | None) -> Any:
     return docker(registry)
 
 
-@dag(schedule=wakes_on(CANDIDATE | STARTED), doc_md=__doc__, **WITH_PEOPLE)
-def user_testing() -> None:
-    @task
-    def ask() -> dict[str, Any]:
+class Ask(BaseSensorOperator):
+    """Returns what to ask, once the beta ring is over; without one at once."""
+
+    def poke(self, context: Any) -> PokeReturnValue:
+        product, run = this_product(), this_run()
+        if run.key.version is None:
+            rest(product)
+        if product.deployment and product.deployment.ring:
+            from include.deployment.beta import tend_ring
+
+            tended = tend_ring(ledger(), product, run, artifacts(), datetime.now(UTC), connection_or_none("signing_key"))
+            if not tended["over"]:
+                return PokeReturnValue(is_done=False)
         from include.user_testing.run import Means, ask
 
-        if this_run().key.version is None:
-            rest(this_product())
-        return ask(ledger(), this_product(), this_run(), Means(artifacts(), _docker))
+        return PokeReturnValue(is_done=True, xcom_value=ask(ledger(), product, run, Means(artifacts(), _docker)))
 
+
+@dag(schedule=wakes_on(CANDIDATE | STARTED), doc_md=__doc__, **WITH_PEOPLE)
+def user_testing() -> None:
     @task(outlets=[ACCEPTED])
     def record(decision: Any, *, outlet_events: Any = None) -> None:
         from include.user_testing.run import record
@@ -54,7 +78,7 @@ def user_testing() -> None:
         publish(outlet_events[ACCEPTED], result["publish"])
 
     try_out = Decision(task_id="try_out", question="ask", fields=FIELDS)
-    ask() >> try_out
+    Ask(task_id="ask", mode="reschedule", poke_interval=30, timeout=timedelta(days=90).total_seconds()) >> try_out
     record(try_out.output)
 
 

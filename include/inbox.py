@@ -31,6 +31,8 @@ class Sent(BaseModel):
     rating: float | None = Field(None, ge=1, le=5, allow_inf_nan=False)
     written_at: datetime | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+-]{1,64}$")] | None = Field(
+        None, description="The product's version that was used.")
 
 
 class TooManyError(Exception):
@@ -49,10 +51,15 @@ def receive(engine: Engine, product: str, voices: Sequence[Sent], author_key: by
     """
     rows = [_row(product, voice, author_key, now) for voice in voices]
     with writing(engine) as connection:
-        _count(connection, product, len(rows), now)
-        recent = (inbox.c.product == product, inbox.c.taken_by.is_(None), inbox.c.received_at > now - _WAKE_AGAIN)
-        asleep = not connection.scalar(select(exists().where(*recent)))
-        upsert(connection, inbox, list({row["id"]: row for row in rows}.values()), keep=True)
+        return put(connection, product, rows, now)
+
+
+def put(connection: Connection, product: str, rows: Sequence[dict[str, Any]], now: datetime) -> bool:
+    """`receive` of rows that are redacted already, within a transaction."""
+    _count(connection, product, len(rows), now)
+    recent = (inbox.c.product == product, inbox.c.taken_by.is_(None), inbox.c.received_at > now - _WAKE_AGAIN)
+    asleep = not connection.scalar(select(exists().where(*recent)))
+    upsert(connection, inbox, list({row["id"]: row for row in rows}.values()), keep=True)
     return asleep
 
 
@@ -61,8 +68,8 @@ def _row(product: str, voice: Sent, author_key: bytes, now: datetime) -> dict[st
     text, own = redact(voice.text), redact(voice.id) if voice.id else None
     identity = "\x1f".join((product, "id", own) if own else (product, "content", written, text))
     return {"id": hashlib.sha256(identity.encode()).hexdigest()[:16], "product": product, "external_id": own, "text": text,
-            "rating": voice.rating, "written_at": written, "language": voice.language, "received_at": now, "taken_by": None,
-            "author": author_hash(voice.author, author_key) if voice.author else None}
+            "rating": voice.rating, "written_at": written, "language": voice.language, "version": voice.version,
+            "received_at": now, "taken_by": None, "author": author_hash(voice.author, author_key) if voice.author else None}
 
 
 def _count(connection: Connection, product: str, voices: int, now: datetime) -> None:

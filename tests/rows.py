@@ -37,7 +37,7 @@ def get(engine: Engine, table: Table, **where: Any) -> list[dict[str, Any]]:
 
 def theme(engine: Engine, id: str, written: Iterable[datetime], **fields: Any) -> None:
     """A theme with a voice at each time of `written`, from authors of their own; the first two are its quotes."""
-    of_voice = {name: fields.pop(name) for name in ("text", "sentiment", "author", "origin") if name in fields}
+    of_voice = {name: fields.pop(name) for name in ("text", "sentiment", "author", "origin", "version") if name in fields}
     times = list(written)
     base = {"id": id, "product": "shop", "name": f"theme {id}", "language": "en", "kind": "bug", "status": "open",
             "merged_into": None, "size": len(times), "per_week": 1.0, "trend": 0.0, "first_seen": min(times, default=NOW),

@@ -24,6 +24,7 @@ class Columns(Part):
     author: str | None = Field(None, description="Who wrote it; stored only as a keyed hash.")
     rating: str | None = Field(None, description="A number; `rating_scale` says what it means.")
     language: str | None = Field(None, description="ISO 639-1 code, where the source knows it.")
+    version: str | None = Field(None, description="The product's version that its author used, where the source knows it.")
     contact: str | None = Field(None, description="A mail address or phone number; kept, encrypted, only with `consent`.")
     consent: str | None = Field(None, description="Whether the author agrees to be reached: yes or no, true or false, 예, 동의.")
 
@@ -36,7 +37,7 @@ class Columns(Part):
     def names(self) -> list[str]:
         """The columns that are asked for, each once."""
         text = [self.text] if isinstance(self.text, str) else self.text
-        rest = [self.id, self.written_at, self.author, self.rating, self.language, self.contact, self.consent]
+        rest = [self.id, self.written_at, self.author, self.rating, self.language, self.version, self.contact, self.consent]
         return list(dict.fromkeys([*text, *(name for name in rest if name)]))
 
 

@@ -19,7 +19,7 @@ from include.markup import plain
 from include.product import Product
 from include.user_testing import results
 from include.user_testing.binding import Bound, bound
-from include.user_testing.checklist import checklist
+from include.user_testing.checklist import Ring, checklist
 from include.user_testing.criteria import known_criteria
 from include.user_testing.said import offered, said
 
@@ -49,6 +49,8 @@ def ask(engine: Engine, product: Product, run: Run, means: Means = NO_MEANS) -> 
     with reading(engine) as connection:
         release = results.release_of(connection, run)
         promises = results.promises_of(connection, run)
+        count, voices = results.heard(connection, run, release, promises)
+    ring = Ring(_of_ring(engine, run), count, voices)
     criteria = known_criteria(promises)
     walked = _walked(engine, product, run, release, means)
     found = bound(walked.cases, criteria) if walked else []
@@ -63,7 +65,7 @@ def ask(engine: Engine, product: Product, run: Run, means: Means = NO_MEANS) -> 
     def write(connection: Connection) -> Result:
         results.write(connection, run, results.SCENARIOS, results.SCENARIOS, [*found, *_whole(walked)])
         body = checklist(release.version, release.changelog, promises, results.known(connection, run, criteria),
-                         answer["trouble"], _terms(product, run))
+                         answer["trouble"], _terms(product, run), ring)
         return answer | {"body": body}
 
     return finish(engine, run, write)
@@ -135,6 +137,12 @@ def _whole(walked: "Walked | None") -> list[Bound]:
         return []
     passed = sum(outcome == "passed" for _, outcome in walked.cases)
     return [Bound(None, "fail", walked.trouble) if walked.trouble else Bound(None, "pass", f"{passed} tests passed")]
+
+
+def _of_ring(engine: Engine, run: Run) -> str:
+    """What came of the beta ring, where this run tended one."""
+    found = result_of(engine, replace(run, phase="user_testing.ring"))
+    return f"{found['why']}; it met {found['requests']:,} requests, {found['errors']:,} failed" if found else ""
 
 
 def _log(run: Run) -> str:

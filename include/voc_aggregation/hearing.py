@@ -1,5 +1,6 @@
 """Rows of a source become voices: redacted, understood, and counted for the grouping. Pure, so it may be done anywhere."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,8 @@ if TYPE_CHECKING:  # who hears in a second process needs no frames
 
 Columns = dict[str, list[Any]]
 PIECE = 5_000  # rows that are worked on at a time
-_WANTED = ("id", "external_id", "text", "language", "rating", "author")
+_WANTED = ("id", "external_id", "text", "language", "rating", "author", "version")
+_VERSION = re.compile(r"[0-9A-Za-z.+-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Hearing:
             "language": understanding.language(text, row["language"]), "sentiment": feeling, "rating": rating,
             "author": author_hash(row["author"], self.author_key) if row["author"] else None,
             "written_at": row["written_at"], "heard_at": self.at,
+            "version": row["version"] if row["version"] and _VERSION.fullmatch(row["version"]) else None,
         }
 
 

@@ -19,7 +19,8 @@ def mapped(frame: pd.DataFrame, source: Channel, product: str, at: datetime) -> 
     """The rows of `frame` (columns of the source, and `place`) as voices to be.
 
     Columns: place, external_id, text, written_at (UTC; `at` where the row says none, NaT where it can't be read), date (as
-    given), author, rating (NaN where there is none or none that can be read), rating_given, language, contact, consent, id.
+    given), author, rating (NaN where there is none or none that can be read), rating_given, language, version, contact,
+    consent, id.
     Where the source gives a voice no id, its text and date identify it.
     """
     columns = source.columns
@@ -32,6 +33,7 @@ def mapped(frame: pd.DataFrame, source: Channel, product: str, at: datetime) -> 
     voices["external_id"] = _column(frame, columns.id)
     voices["author"] = _column(frame, columns.author)
     voices["language"] = _column(frame, columns.language)
+    voices["version"] = _column(frame, columns.version)
     voices["contact"] = _column(frame, columns.contact)
     voices["consent"] = _column(frame, columns.consent)
     voices["rating_given"] = _column(frame, columns.rating)

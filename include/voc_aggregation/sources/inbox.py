@@ -10,7 +10,8 @@ from include.ledger.runs import Run
 from include.parts.channels import Channel, Columns
 from include.voc_aggregation.sources.source import Chunk, Cursor, frame
 
-COLUMNS = Columns(text="text", id="external_id", written_at="written_at", author="author", rating="rating", language="language")
+COLUMNS = Columns(text="text", id="external_id", written_at="written_at", author="author", rating="rating", language="language",
+                  version="version")
 
 
 class InboxSource(Channel):

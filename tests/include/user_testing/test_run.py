@@ -1,6 +1,7 @@
 """A candidate is shown to a person, and what the person says is recorded."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Engine
 from include.errors import InputError
 from include.key import Key
 from include.ledger.runs import Result, Run
-from include.ledger.tables import commit_stories, commits, decisions, releases
+from include.ledger.tables import commit_stories, commits, decisions, phase_runs, releases
 from include.user_testing.run import ask, record
 from tests import rows
 from tests.conftest import NOW
@@ -75,6 +76,19 @@ def test_what_a_person_types_is_kept_as_plain_text(ledger: Engine) -> None:
     record(ledger, PERSON, RUN, YES | {"note": "a\x00b\u202e\n" + "c" * 5000})
     (row,) = rows.get(ledger, decisions)
     assert row["note"].startswith("a b c") and len(row["note"]) == 2000
+
+
+def test_what_ring_users_wrote_is_shown_with_the_story_that_it_is_about(ledger: Engine) -> None:
+    stage(ledger)
+    for text, version, theme in (("still <b>no</b> coupon", "1.1.0", "t"), ("pretty", "1.1.0", "other"), ("old", "1.0.0", "t")):
+        rows.theme(ledger, theme, [NOW + timedelta(hours=1)], text=text, version=version)
+    rows.put(ledger, phase_runs, {"phase": "user_testing.ring", "run_id": "run-1", "key": "shop|1.1.0", "at": NOW, "result": {
+        "over": True, "why": "its time is over", "requests": 1234, "errors": 0}})
+    body = ask(ledger, PERSON, RUN)["body"]
+    assert "- a user of it wrote: still \\<b\\>no\\</b\\> coupon\n" in body.partition("**Beta ring**")[0]
+    assert "**Beta ring**: its time is over; it met 1,234 requests, 0 failed" in body
+    assert "Users of this version sent 2 voices" in body and "- a user of it wrote: pretty" in body.partition("**Beta ring**")[2]
+    assert "old" not in body
 
 
 def prepare(engine: Engine, folder: Path) -> None:

@@ -133,7 +133,8 @@ def test_five_channels_at_once_and_one_of_them_broken(request: pytest.FixtureReq
         for number, each in enumerate(five):
             each.put(number, COUPON[number])
             each.put(number + 10, f"call me at 010-1234-567{number}")
-        sent = [inbox.Sent(text="쿠폰 오류", id="w1", author="Kim@example.com"), inbox.Sent(text="no rating scale", rating=5)]
+        sent = [inbox.Sent(text="쿠폰 오류", id="w1", author="Kim@example.com", version="1.1.0"),
+                inbox.Sent(text="no rating scale", rating=5)]
         inbox.receive(ledger, "shop", sent, b"secret", NOW)
         five[3].down()
         first = hear(ledger, artifacts, 1, *five)
@@ -147,6 +148,7 @@ def test_five_channels_at_once_and_one_of_them_broken(request: pytest.FixtureReq
         assert get(ledger, inbox_table) == []
         [widget] = get(ledger, voices, external_id="w1")
         assert (widget["source"], widget["author"]) == ("intake", author_hash("kim@example.com", b"secret"))
+        assert widget["version"] == "1.1.0"
         assert five[3].heal is not None
         five[3].heal()
         second = hear(ledger, artifacts, 2, *five)
