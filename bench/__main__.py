@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "nights", "duplicates", "understanding", "support",
-         "judge", "deploy", "build", "planning", "nab", "rollup", "dependencies", "compliance")
+         "judge", "deploy", "build", "planning", "nab", "rollup", "dependencies", "compliance",
+         "reports")
 RESULTS = Path(".bench/results.json")
 
 

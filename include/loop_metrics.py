@@ -52,18 +52,24 @@ class LoopMetrics:
 def loop_metrics(connection: Connection, product: str, at: datetime) -> LoopMetrics:
     """The metrics of `product` as they stand at `at`."""
     since = at - timedelta(days=DAYS)
-    taken = _days_to_relief(connection, product, since, at)
+    taken, relieved_themes = days_to_relief(connection, product, at)
     heard, understood, planned, answered, relieved = _funnel(connection, product, since, at)
     told, replied = connection.execute(
         select(func.count(notices.c.sent_at), func.count(notices.c.answer))
         .where(notices.c.product == product, notices.c.sent_at > since, notices.c.sent_at <= at)).one()
     found = reliefs(connection, product)
     return LoopMetrics(
-        _rounded(median(taken)) if taken else None, len(taken), heard, understood, planned, answered, relieved,
+        taken, relieved_themes, heard, understood, planned, answered, relieved,
         _rounded(answered / heard) if heard else None, told, replied, _oldest(connection, product, at),
         _rounded(mean(item.predicted for item in found)) if found else None,
         _rounded(mean(item.realised for item in found)) if found else None,
         _rounded(mean(abs(item.predicted - item.realised) for item in found)) if found else None, len(found))
+
+
+def days_to_relief(connection: Connection, product: str, at: datetime) -> tuple[float | None, int]:
+    """`days_to_relief` and `relieved` of the metrics at `at`, without the others, which take longer."""
+    taken = _days_to_relief(connection, product, at - timedelta(days=DAYS), at)
+    return _rounded(median(taken)) if taken else None, len(taken)
 
 
 def _rounded(value: float) -> float:

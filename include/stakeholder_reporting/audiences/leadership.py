@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from include.ledger.tables import delivery_metrics, outcomes, stories
-from include.loop_metrics import loop_metrics
+from include.loop_metrics import LoopMetrics, days_to_relief, loop_metrics
 from include.stakeholder_reporting.model import Answer, Figure, Section, Table, Unit, text
 from include.stakeholder_reporting.view import View, weeks
 
@@ -17,13 +17,14 @@ VERDICTS = ("relieved", "unchanged", "worse", "too early")
 
 def sections(view: View) -> tuple[Section, ...]:
     """The report's questions, answered at its time."""
-    return _faster(view), _helps(view)
+    loop = loop_metrics(view.connection, view.name, view.at)
+    return _faster(view, loop), _helps(view, loop)
 
 
-def _faster(view: View) -> Section:
-    now, then = (loop_metrics(view.connection, view.name, at) for at in (view.at, view.since))
+def _faster(view: View, now: LoopMetrics) -> Section:
+    then, _ = days_to_relief(view.connection, view.name, view.since)
     delivery, before = _delivery(view, view.at), _delivery(view, view.since)
-    answer = (_compared("relief", then.days_to_relief, now.days_to_relief)
+    answer = (_compared("relief", then, now.days_to_relief)
               or _compared("lead_time", before.get("lead_time"), delivery.get("lead_time"))
               or Answer("faster_unknown"))
     waits = now.oldest["days"] if now.oldest else None
@@ -35,8 +36,8 @@ def _faster(view: View) -> Section:
         Figure("deployment_frequency", delivery.get("deployment_frequency"), "per_week", "higher")), chart=weeks(view))
 
 
-def _helps(view: View) -> Section:
-    loop, delivery = loop_metrics(view.connection, view.name, view.at), _delivery(view, view.at)
+def _helps(view: View, loop: LoopMetrics) -> Section:
+    delivery = _delivery(view, view.at)
     rows = _measured(view)
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
     known = len(rows) - counts["too early"]

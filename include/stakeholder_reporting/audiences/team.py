@@ -6,11 +6,10 @@ from typing import Any
 from sqlalchemy import func, select
 
 from include.ledger.tables import signals, slo_status, stories, story_blocks, themes, ticket_clocks, tickets
-from include.stakeholder_reporting.model import Answer, Chart, Figure, Section, Table, text
+from include.stakeholder_reporting.model import SHOWN, Answer, Chart, Figure, Section, Table, text
 from include.stakeholder_reporting.view import LIVE, View, customers, weeks
 
 BARS, DAY = 8, timedelta(days=1)
-RUNNING = ("running", "paused", "warned", "breached")
 
 
 def sections(view: View) -> tuple[Section, ...]:
@@ -19,22 +18,24 @@ def sections(view: View) -> tuple[Section, ...]:
 
 
 def _hurts(view: View) -> Section:
-    rows = view.connection.execute(select(themes).where(
-        themes.c.product == view.name, themes.c.status.in_(LIVE), themes.c.kind != "praise")
-        .order_by(func.coalesce(themes.c.per_week, 0).desc(), themes.c.size.desc(), themes.c.id)).all()
+    live = (themes.c.product == view.name, themes.c.status.in_(LIVE), themes.c.kind != "praise")
+    total = view.count(*live)
+    rows = view.connection.execute(
+        select(themes.c.id, themes.c.name, themes.c.kind, themes.c.per_week, themes.c.size, themes.c.status).where(*live)
+        .order_by(func.coalesce(themes.c.per_week, 0).desc(), themes.c.size.desc(), themes.c.id).limit(SHOWN)).all()
     lines: list[dict[str, Any]] = [
         {"id": row.id, "title": text(row.name), "kind": row.kind, "per_week": row.per_week, "voices": row.size,
          "theme_status": row.status} for row in rows]
     answer = (Answer("hurts", {"theme": lines[0]["title"], "per_week": lines[0]["per_week"]}) if lines and lines[0]["per_week"]
-              else Answer("hurts_unrated", {"themes": len(lines)}) if lines else Answer("hurts_nothing"))
+              else Answer("hurts_unrated", {"themes": total}) if lines else Answer("hurts_nothing"))
     heard = view.heard(view.since, view.at)
     bars = tuple({"label": line["title"], "value": line["per_week"]} for line in lines[:BARS] if line["per_week"])
     return Section("hurts", answer, (
         Figure("complaints", heard, standing=False),
         Figure("complaints_rate", round(heard / max((view.at - view.since) / DAY, 1) * 7, 2), better="lower"),
-        Figure("live_themes", len(lines), better="lower"),
-        Figure("emerging", sum(row.emerging_since is not None for row in rows), better="lower")),
-        (Table.of("themes", ("title", "kind", "voices", "per_week", "theme_status"), lines, "theme_status"),),
+        Figure("live_themes", total, better="lower"),
+        Figure("emerging", view.count(*live, themes.c.emerging_since.is_not(None)), better="lower")),
+        (Table("themes", ("title", "kind", "voices", "per_week", "theme_status"), tuple(lines), total, "theme_status"),),
         Chart("themes", "bars", bars) if bars else weeks(view))
 
 
