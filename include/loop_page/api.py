@@ -119,7 +119,10 @@ def _router(ledger: Callable[[], Engine], may_read: Callable[[str], Callable[...
     @get("/products/{product}/voices", "voc_aggregation")
     def voices_of(view: View, known: Known, asked: Asked, theme: Annotated[str | None, Query(max_length=255)] = None,
                   q: Words = None, after: After = None, limit: Limit = 50) -> shapes.Paged[shapes.Voice]:
-        """Voices, redacted, the newest first. A page may be short and yet have a `next`: then it stopped looking there."""
+        """Voices, redacted, the newest first (those of a theme by id).
+
+        A page may be short and yet have a `next`: then it stopped looking there.
+        """
         found = words(q or "")
         if q and not found:
             raise HTTPException(422, "q: no word to look for")

@@ -86,9 +86,10 @@ def voice(connection: Connection, product: str, id: str) -> shapes.Voice | None:
 
 def page_of_voices(connection: Connection, product: str, asked: Filter, theme: str | None, words: Sequence[str],
                    after: str | None, limit: int) -> shapes.Paged[shapes.Voice]:
-    """Voices of a product, or of one of its themes, that have words beginning with each of `words`; the newest first.
+    """Voices of a product, or of one of its themes, that have words beginning with each of `words`.
 
-    A page looks through LOOKED_AT voices at most: a filter that few pass may find fewer than `limit`, and go on from there.
+    The newest first: by when they were written, or heard where words are looked for; those of a theme by id. A page looks
+    through LOOKED_AT voices at most: a filter that few pass may find fewer than `limit`, and go on from there.
     """
     if words:
         return _searched(connection, product, asked, theme, list(words), after, limit)

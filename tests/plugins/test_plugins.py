@@ -15,7 +15,7 @@ import airflow.plugins_manager
 before = set(sys.modules)
 from airflow.plugins_manager import get_fastapi_plugins
 apps, _ = get_fastapi_plugins()
-print([app["url_prefix"] for app in apps if app["name"].startswith("Closed Loop")])
+print(sorted(app["url_prefix"] for app in apps if app["name"].startswith("Closed Loop")))
 print(*sorted({name for name in set(sys.modules) - before if name.partition(".")[0] in {"include", "pandas", "uvicorn"}}))
 """
 
@@ -26,4 +26,4 @@ def test_a_plugin_is_there_and_light(tmp_path: Path) -> None:
                         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db"}
     done = subprocess.run([sys.executable, "-c", LOAD], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     *_, prefixes, loaded = done.stdout.splitlines()
-    assert (prefixes, loaded) == ("['/voices']", "")
+    assert (prefixes, loaded) == ("['/closed-loop', '/voices']", "")
