@@ -1,4 +1,5 @@
-"""The intake endpoint: `POST /{product}` takes what customers write in a widget, and wakes the loop. FastAPI, no Airflow."""
+"""The intake endpoint: `POST /{product}` takes what customers write in a widget, and wakes the loop; what they answer to a letter
+comes to `/{product}/answer/…`. FastAPI, no Airflow."""
 
 import asyncio
 import hmac
@@ -12,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine
 
+from include import answer_page
 from include.connection import Connections
 from include.errors import InputError
 from include.inbox import Sent, TooManyError, receive
@@ -76,6 +78,7 @@ def app(ledger: Callable[[], Engine], connections: Connections, author_key: Call
             raise HTTPException(429, str(error), {"Retry-After": str(error.seconds)}) from error
         return {"accepted": len(voices)}
 
+    answer_page.add(api, ledger, author_key, wake, now, body)
     return api
 
 

@@ -18,6 +18,7 @@ from include.outcome_review.notices import MAIL, letter_of
 from include.product import home, product_named
 
 LANGUAGES = ("en", "ko")
+PREVIEW = b"preview"  # links of a preview are signed with this, which no endpoint accepts
 
 
 def preview(url: str, story: str) -> str:
@@ -38,7 +39,7 @@ def preview(url: str, story: str) -> str:
                 .order_by(theme_voices.c.quote.desc(), voices.c.written_at.desc(), voices.c.id).limit(1))
             letter = letter_of(connection, product, {
                 "story_id": story, "voice_id": voice, "language": language, "release": release, "channel": MAIL,
-                "made_at": datetime.now(UTC), "message_id": notice_id(row.product, story, "preview", MAIL)})
+                "made_at": datetime.now(UTC), "message_id": notice_id(row.product, story, "preview", MAIL)}, PREVIEW)
             pages.append(f"--- {language}\nSubject: {letter.subject}\n\n{letter.text}")
         return "\n".join(pages)
 

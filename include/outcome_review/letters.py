@@ -22,7 +22,7 @@ _JINJA = ImmutableSandboxedEnvironment(loader=DictLoader({}), undefined=StrictUn
 @dataclass(frozen=True)
 class Values:
     """What a template may say. `asked` are the customer's own words, redacted (empty where they are gone); `reference` brings an
-    answer back; `answer`: whether answers are read."""
+    answer back; `answer`: whether answers are read; `link`: where one click says whether it helped (empty: nowhere)."""
 
     product: str
     story: str
@@ -31,6 +31,7 @@ class Values:
     asked: str
     reference: str
     answer: bool
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,3 @@ def written(source: str, values: Values) -> Letter:
 def notice_id(product: str, story: str, author: str, channel: str) -> str:
     """What a notice is known by, everywhere and for ever."""
     return hashlib.sha256("\x1f".join(("notice", product, story, author, channel)).encode()).hexdigest()[:32]
-
-
-def reference(story: str, id: str) -> str:
-    """What an answer to a notice bears in its subject, in brackets."""
-    return f"{story}-{code(id)}"
-
-
-def code(id: str) -> str:
-    """The part of a reference that is this notice's alone: letters only, which no redaction takes for a number of somebody."""
-    return "".join("abcdefghijklmnop"[int(digit, 16)] for digit in id[:8])

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select, update
 
+from include.answer_link import code, link, reference
 from include.ledger.engine import upsert
 from include.ledger.runs import Run
 from include.ledger.tables import contacts, notices, stories, story_themes, suggestions, theme_voices, tickets, voices
 from include.outbox import SENT, UNSURE, WAITING
-from include.outcome_review.letters import Letter, Values, code, notice_id, reference, template, written
+from include.outcome_review.letters import Letter, Values, notice_id, template, written
 from include.outcome_review.looking import Outcome
 from include.outcome_review.windows import Shipment
 from include.parts.outcome import Tell
@@ -94,14 +95,15 @@ def _suggest(connection: Connection, product: Product, run: Run, rows: list[dict
     upsert(connection, suggestions, found, keep=True)
 
 
-def letter_of(connection: Connection, product: Product, row: dict[str, Any]) -> Letter:
-    """What a row of `notices` says to its customer."""
+def letter_of(connection: Connection, product: Product, row: dict[str, Any], secret: bytes | None = None) -> Letter:
+    """What a row of `notices` says to its customer; with a link for the answer where there is a `secret` to sign it."""
     tell = product.outcome.tell or Tell()
     title = connection.scalar(select(stories.c.title).where(stories.c.id == row["story_id"])) or row["story_id"]
     asked = connection.scalar(select(voices.c.text).where(voices.c.id == row["voice_id"])) or ""
+    url = link(tell.answer_url, product.name, row["message_id"], row["made_at"], secret) if tell.answer_url and secret else ""
     return written(template(row["language"], tell.templates), Values(
         product.title, title, row["release"].partition("|")[2], f"{row['made_at']:%Y-%m-%d}", asked,
-        reference(row["story_id"], row["message_id"]), bool(tell.reply_to) and row["channel"] == MAIL))
+        reference(row["story_id"], row["message_id"]), bool(tell.reply_to) and row["channel"] == MAIL, url))
 
 
 def hear_answers(connection: Connection, product: str, run: Run) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, select, update
 
 from include.connection import Connection, Connections
+from include.errors import InputError
 from include.http_client import UnsureError
 from include.ledger.engine import reading, writing
 from include.ledger.runs import Run, lease
@@ -25,6 +26,7 @@ from include.product import Product
 
 log = logging.getLogger(__name__)
 DOMAIN = "closed-loop"
+AUTHOR_KEY = "author_key"  # the connection whose password authors are hashed with; links are signed with what follows from it
 _ADDRESS = re.compile(r"[^@\s,<>;:\"()]+@[^@\s,<>;:\"()]+")
 Notice = dict[str, Any]
 Send = Callable[[Notice, Letter, str], None]
@@ -34,7 +36,7 @@ def tell(engine: Engine, product: Product, run: Run, connections: Connections) -
     """Send the notices of `product` that wait or have failed; returns how many came to which status in this run.
 
     A server that can't be reached leaves them as they are, for a later run; that is logged. Raises InputError where the key of
-    the contacts is missing or another.
+    the contacts is missing or another, or where there is none to sign links with.
     """
     if (said := product.outcome.tell) is None:
         return {}
@@ -43,26 +45,27 @@ def tell(engine: Engine, product: Product, run: Run, connections: Connections) -
         due = _due(engine, product)
         if not due:
             return {}
+        secret = _secret(connections) if said.answer_url else None
         handles = reachable(engine, product.name, {row["author"] for row in due}, key_of(connections))
         come_to: dict[str, int] = {}
         for channel, name in ((MAIL, said.mail), (WEBHOOK, said.webhook)):
             rows = [row for row in due if row["channel"] == channel]
             if not rows or not name:
                 continue
-            for status in _through(engine, product, run, said, connections(name), rows, handles):
+            for status in _through(engine, product, run, said, connections(name), rows, handles, secret):
                 come_to[status] = come_to.get(status, 0) + 1
         return come_to
 
 
 def _through(engine: Engine, product: Product, run: Run, said: Tell, connection: Connection, rows: list[Notice],
-             handles: dict[str, dict[str, str]]) -> list[str]:
+             handles: dict[str, dict[str, str]], secret: bytes | None) -> list[str]:
     """Send `rows` through one connection, until it fails; what each came to."""
     done = list[str]()
     try:
         with ExitStack() as opened:
             send = _mailer(opened, said, connection) if rows[0]["channel"] == MAIL else _poster(opened, said, connection)
             for row in rows:
-                status, goes_on = _one(engine, product, run, row, handles.get(row["author"], {}), send)
+                status, goes_on = _one(engine, product, run, row, handles.get(row["author"], {}), send, secret)
                 done.append(status)
                 if not goes_on:
                     break
@@ -71,13 +74,22 @@ def _through(engine: Engine, product: Product, run: Run, said: Tell, connection:
     return done
 
 
-def _one(engine: Engine, product: Product, run: Run, row: Notice, handles: dict[str, str], send: Send) -> tuple[str, bool]:
+def _secret(connections: Connections) -> bytes:
+    """What links are signed with."""
+    secret = connections(AUTHOR_KEY).password
+    if not secret:
+        raise InputError(f"the connection {AUTHOR_KEY!r} has no password to sign links with")
+    return secret.encode()
+
+
+def _one(engine: Engine, product: Product, run: Run, row: Notice, handles: dict[str, str], send: Send,
+         secret: bytes | None) -> tuple[str, bool]:
     """Send one notice; what it came to, and whether the connection is good for more."""
     handle = handles.get("email") if row["channel"] == MAIL else next((handles[name] for name in sorted(handles)), None)
     if handle is None:
         return _note(engine, row, status=WITHDRAWN), True
     with reading(engine) as connection:
-        letter = letter_of(connection, product, row)
+        letter = letter_of(connection, product, row, secret)
     _note(engine, row, status=SENDING, attempts=row["attempts"] + 1, tried_at=run.at)
     try:
         send(row, letter, handle)

@@ -19,6 +19,9 @@ class Tell(Part):
     from_: Address | None = Field(None, alias="from", description="Who mails are from.")
     reply_to: Address | None = Field(
         None, description="Where answers go: the mailbox of an imap source of `voices`, so that they come back as voices.")
+    answer_url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")] | None = Field(
+        None, description="Where customers reach the intake endpoint, such as https://loop.shop.example/voices: letters then ask "
+                          "whether it helped, with a signed link that can be used once, for 60 days.")
     webhook: str | None = Field(
         None, description="The Airflow connection of a webhook (its host is the URL, a password is sent as a bearer token), for "
                           "customers without a mail address.")

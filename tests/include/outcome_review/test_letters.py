@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from include.answer_link import reference
 from include.errors import InputError
-from include.outcome_review.letters import Values, notice_id, reference, template, written
+from include.outcome_review.letters import Values, notice_id, template, written
 
 VALUES = Values("Tea shop", "Coupon refused at checkout", "1.0.1", "2026-03-02", "My coupon was refused.", "S-1-abcdef01", True)
 
