@@ -10,13 +10,14 @@ from include.artifacts import Artifacts
 from include.errors import InputError
 from include.key import Key
 from include.ledger.engine import writing
+from include.ledger.models import write
 from include.ledger.runs import Result, Run
 from include.ledger.tables import labels, models, themes, voices
 from include.voc_aggregation.classifier import Classifier, predict
 from include.voc_aggregation.contract import Contract
 from include.voc_aggregation.labels import Label, correct, main, read, record, roll_back
 from include.voc_aggregation.learning import train
-from include.voc_aggregation.models import learnt, running, write
+from include.voc_aggregation.models import learnt, running
 from include.voc_aggregation.run import aggregate
 from tests.conftest import NOW
 from tests.crash import ledger_after_kills
