@@ -9,7 +9,7 @@ from include.parts.deployment import Deployment
 from include.parts.repository import Repository
 from include.parts.testing import Scenarios
 from include.sandbox.junit import Report, UnreadableError, read_report
-from include.sandbox.runner import Outcome, Runner
+from include.sandbox.runner import ImageError, Outcome, Runner
 
 # The release runs in the same sandbox, so that the limits and the end of all processes hold for it too. An image has one of
 # these three, or no way to see whether the release answers.
@@ -56,6 +56,8 @@ def walk(runner: Runner, archive: bytes, version: str, repository: Repository, d
         done = runner.run(script(version, deployment, scenarios, _free_port()), scenarios.timeout_seconds)
         log += _logged(scenarios.command, done)
         return _walked(done, runner, scenarios.junit, log)
+    except ImageError as error:
+        return Walked((), f"the image could not be built: {error}", error.outcome.output)
     finally:
         runner.remove()
 

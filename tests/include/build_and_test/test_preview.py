@@ -18,11 +18,12 @@ from include import environment
 from include.artifacts import Artifacts
 from include.build_and_test.preview import preview
 from include.build_and_test.run import build
+from include.deployment.stop import stop
 from include.errors import InputError
 from include.ledger.engine import connect
 from include.ledger.tables import previews
 from include.product import Product
-from include.targets.supervision import Supervisor, members
+from include.targets.supervision import members
 from tests.include.build_and_test.conftest import Repo, a_run
 
 SERVER = {"command": "python -m http.server {port} --bind 127.0.0.1", "port": 1, "health": "/green.xml"}
@@ -51,10 +52,10 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 @pytest.fixture
 def candidate(repo: Repo, ledger: Engine, artifacts: Artifacts) -> Iterator[Repo]:
-    """A repository whose candidate is 1.0.0; no preview of it outlives the test."""
+    """A repository whose candidate is 1.0.0; no preview of it outlives the test, which ends as `make stop` does."""
     assert build(ledger, repo.product(), a_run(), artifacts)["publish"] == ["shop|1.0.0"]
     yield repo
-    Supervisor(place("1.0.0"), environment.sockets("shop.1.0.0") / "supervisor.sock").shutdown()
+    stop("shop.1.0.0")
     assert members(place("1.0.0")) == []
 
 
