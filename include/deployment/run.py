@@ -27,6 +27,7 @@ from include.deployment.record import (
     running_release,
 )
 from include.deployment.rollout import restore, roll_out
+from include.deployment.staging import stage
 from include.errors import InputError
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
@@ -142,9 +143,10 @@ def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, si
     if previous and (held := _held(engine, product, run, release, previous, answer)):
         return finish(engine, run, lambda _: held)
     begin(engine, product, run, previous.version if previous else None, environment.deployment.strategy)
-    outcome = with_hooks(Hooks(engine, product, run, artifacts), release, lambda arrived: roll_out(
-        environment, release, previous, artifacts, _canary(environment, answer), partial(note, engine, run),
-        partial(rollback_wanted, engine, product.name), arrived))
+    outcome = stage(engine, product, run, release, artifacts) or with_hooks(
+        Hooks(engine, product, run, artifacts), release, partial(
+            roll_out, environment, release, previous, artifacts, _canary(environment, answer), partial(note, engine, run),
+            partial(rollback_wanted, engine, product.name)))
     return finish(engine, run, partial(_concluded, product=product, run=run, release=release, previous=previous, outcome=outcome,
                                        answer=answer))
 

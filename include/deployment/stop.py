@@ -5,6 +5,7 @@ import sys
 
 from include import environment
 from include.deployment.environment import Environment
+from include.deployment.staging import staging_of
 from include.product import home, products
 from include.targets.supervision import Supervisor
 
@@ -12,7 +13,8 @@ from include.targets.supervision import Supervisor
 def stop(product_name: str) -> None:
     """End one product's replicas, HAProxy and supervisord. `ensure_running` brings them back. Replicas elsewhere than on this
     machine are known by the product's file."""
-    if elsewhere := [item for item in products()[0] if item.name == product_name and item.deployment]:
+    known = [item for product in products()[0] for item in (product, staging_of(product)) if item and item.deployment]
+    if elsewhere := [item for item in known if item.name == product_name]:
         target = Environment(elsewhere[0]).target
         target.stop(target.seen())
     sockets = environment.sockets(product_name)

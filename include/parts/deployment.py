@@ -11,6 +11,7 @@ from include.parts.repository import IMAGE
 from include.parts.ring import Ring
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Env = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str]
 
 
 class Errors(Part):
@@ -130,7 +131,7 @@ class Hook(Part):
     """A shell command of the release, run in the sandbox of its build with `env` and RELEASE_VERSION, and its way back."""
 
     run: str
-    back: str = Field(description="Undoes what `run` did, also where that was ended half-way; may run again where nothing is left.")
+    back: str = Field(description="Undoes what `run` did, also where that was ended half-way, or nothing is left of it.")
     unfinished: Literal["again", "back"] = Field(
         "back", description="A `run` that was begun and never ended (its process was killed) is run again, or first undone.")
 
@@ -143,6 +144,23 @@ class Hooks(Part):
     after: Hook | None = None
     seconds: float = Field(600, gt=0, description="How long each command may take.")
     network: bool = Field(True, description="Whether they may reach the network; a database is on one.")
+
+
+class Smoke(Part):
+    """A page of the release in staging, and what it must answer."""
+
+    path: str = Field(pattern=r"^/[\w./~%?=&-]*$")
+    status: int = Field(200, ge=100, le=599)
+    contains: str = ""
+
+
+class Staging(Part):
+    """An environment beside production that each release goes through first: it starts there, healthy, and answers `smoke`."""
+
+    port: int = Field(ge=1, le=65535, description="The port on 127.0.0.1 where HAProxy serves it.")
+    replicas: int = Field(1, ge=1, le=64)
+    env: Env = Field({}, description="Variables that differ from production's `env`; a database of its own, say.")
+    smoke: list[Smoke] = []
 
 
 class Adapter(Part):
@@ -164,11 +182,12 @@ class Deployment(Part):
     replicas: int = Field(2, ge=1, le=64)
     health: str = Field("/health", pattern=r"^/[\w./~%?=&-]*$", description="A path that answers 200 when a replica is ready.")
     start_seconds: float = Field(20, gt=0, description="How long a replica may take until it is healthy.")
-    env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+    env: Env = {}
     strategy: Literal["canary", "blue_green", "rolling"] = Field(
         "canary", description="canary: by steps, compared with a fresh baseline. blue_green: all traffic at once, while the "
                               "running version stays ready. rolling: replica by replica. All are judged by what `canary` says.")
     canary: Canary = Canary()
+    staging: Staging | None = Field(None, description="Where a release runs before production.")
     freeze: Freeze = Freeze()
     hooks: Hooks = Hooks()
     ring: Ring | None = Field(None, description="Real users who meet a release before its canary.")
@@ -183,4 +202,6 @@ class Deployment(Part):
     def _one_target(self) -> "Deployment":
         if self.containers and self.adapter:
             raise ValueError("either containers or adapter, not both")
+        if self.staging and self.staging.port == self.port:
+            raise ValueError("staging needs a port of its own")
         return self
