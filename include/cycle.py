@@ -18,7 +18,7 @@ from airflow.sdk import (
     Variable,
     get_current_context,
 )
-from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -68,17 +68,22 @@ RETRIES = ExceptionRetryPolicy(rules=[RetryRule(exception="include.errors.InputE
 TASKS = {"owner": "closed-loop", "retries": 2, "retry_policy": RETRIES, "execution_timeout": timedelta(hours=2)}
 
 
-def is_late(within: str, context: dict[str, Any]) -> None:
-    """What a phase's deadline calls where a run of it is not over `within` its time: that becomes a signal."""
+async def is_late(within: str, context: dict[str, Any]) -> None:
+    """What a phase's deadline calls in the triggerer, where a run of it is not over `within` its time: that becomes a signal.
+
+    (A callback that an executor runs may not read connections: apache/airflow#66141.)
+    """
+    import asyncio
+
     from include.alerting.late import note
 
-    note(ledger(), context, within)
+    await asyncio.to_thread(lambda: note(ledger(), context, within))
 
 
 def _deadline(days: int = 0, hours: int = 0) -> DeadlineAlert:
     words = f"{days} days" if days else f"{hours} hours"
     return DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(days=days, hours=hours), name=words,
-                         callback=SyncCallback("include.cycle.is_late", kwargs={"within": words}))
+                         callback=AsyncCallback("include.cycle.is_late", kwargs={"within": words}))
 
 
 PHASE: dict[str, Any] = {"catchup": False, "default_args": TASKS, "tags": ["closed-loop"], "max_active_runs": 16,
