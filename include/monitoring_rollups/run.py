@@ -28,7 +28,7 @@ from include.monitoring_rollups.rollup import Group, Rollup, aggregate, rollups
 from include.monitoring_rollups.slo import ALERTS, MIN_REQUESTS, PAGES, Burn, budget, is_over, sliced, windows, worst_burn
 from include.monitoring_rollups.sources.every import cursor_name, read_all
 from include.monitoring_rollups.sources.reading import Reading
-from include.monitoring_rollups.watch import changed_at, series, watch
+from include.monitoring_rollups.watch import changed_at, share, traffic, watch
 from include.product import Product, beside, slo_file
 
 
@@ -169,7 +169,7 @@ def _open(connection: Connection, product: Product, run: Run, objective: Measure
         f"the error budget of {objective.name} burns {burn.rate:.1f} times too fast")
     running = connection.scalar(select(releases.c.key).where(
         releases.c.product == product.name, releases.c.status == "deployed"))
-    changed = changed_at(series(connection, product.name, run)["errors"], burn.at)
+    changed = changed_at(share(traffic(connection, product.name, run)), burn.at)
     cause = delivery.explained(connection, product, fingerprint, burn.at, routes, changed)
     points_to = {"deployment": cause[1].deployment, "confidence": cause[1].confidence, "why": list(cause[1].why)} if cause else {}
     release = f"{product.name}|{cause[0].version}" if cause and cause[1].counts else running

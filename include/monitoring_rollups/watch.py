@@ -5,14 +5,16 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
 from include.ledger.engine import upsert
 from include.ledger.runs import Run
 from include.ledger.tables import rollups, series_minutes, signals
 from include.ledger.trail import event, record
-from include.monitoring_rollups.anomalies import QUIET, alarms, change_points
+from include.monitoring_rollups.anomalies import QUIET, alarms, change_points, unlikely
 from include.monitoring_rollups.delivery import ledger as delivery
 from include.product import Product
 
@@ -29,9 +31,12 @@ def watch(connection: Connection, product: Product, run: Run) -> dict[str, str]:
     """
     if not product.monitoring.anomalies:
         return {}
-    found = series(connection, product.name, run) | _others(connection, product, run)
+    steps = traffic(connection, product.name, run)
+    busy = steps[steps["requests"] > 0]
+    found = _others(connection, product, run) | {"requests": steps["requests"], "errors": share(steps)}
+    among = {"errors": unlikely(busy["errors"], busy["requests"])}
     return {name: state for name in product.monitoring.anomalies
-            if name in found and (state := _kept(connection, product, run, name, found[name]))}
+            if name in found and (state := _kept(connection, product, run, name, found[name], among.get(name)))}
 
 
 def _others(connection: Connection, product: Product, run: Run) -> dict[str, "pd.Series[float]"]:
@@ -47,8 +52,8 @@ def _others(connection: Connection, product: Product, run: Run) -> dict[str, "pd
     return {name: means.xs(name) for name in means.index.unique("series")}
 
 
-def series(connection: Connection, product: str, run: Run) -> dict[str, "pd.Series[float]"]:
-    """Requests, and the share of errors where there were any requests, in steps of ten minutes that are over."""
+def traffic(connection: Connection, product: str, run: Run) -> pd.DataFrame:
+    """Requests and errors in steps of ten minutes that are over."""
     table = rollups.c
     rows = connection.execute(
         select(table.minute, func.sum(table.requests).label("requests"), func.sum(table.errors).label("errors"))
@@ -57,16 +62,21 @@ def series(connection: Connection, product: str, run: Run) -> dict[str, "pd.Seri
     frame = pd.DataFrame([(int(row.requests), int(row.errors)) for row in rows], columns=["requests", "errors"], dtype=float,
                          index=pd.DatetimeIndex([row.minute for row in rows], tz="UTC"))
     steps = frame.resample(STEP).sum()
-    steps = steps[steps.index <= pd.Timestamp(run.at - STEP)]
+    return steps[steps.index <= pd.Timestamp(run.at - STEP)]
+
+
+def share(steps: pd.DataFrame) -> "pd.Series[float]":
+    """The share of errors where there were any requests."""
     busy = steps[steps["requests"] > 0]
-    return {"requests": steps["requests"], "errors": busy["errors"] / busy["requests"]}
+    return busy["errors"] / busy["requests"]
 
 
-def _kept(connection: Connection, product: Product, run: Run, name: str, values: "pd.Series[float]") -> str | None:
+def _kept(connection: Connection, product: Product, run: Run, name: str, values: "pd.Series[float]",
+          among: NDArray[np.bool_] | None) -> str | None:
     fingerprint = hashlib.sha256(f"{product.name} anomaly {name}".encode()).hexdigest()[:16]
     known = connection.execute(select(signals).where(signals.c.fingerprint == fingerprint)).first()
     is_open = known is not None and known.status == "open"
-    times = alarms(values) if len(values) else []
+    times = alarms(values, among=among) if len(values) else []
     if times and times[-1] + STEP > pd.Timestamp(max(known.last_at, run.at - QUIET) if known else run.at - QUIET):
         at = times[-1]
         title = (f"{product.title}: {WORDS.get(name, name)} unusual at {at:%Y-%m-%d %H:%M} UTC: {values[at]:.4g}, where "

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bench.nab import Labelled, gaussian_score, labelled, ours, raw_score, score
-from include.monitoring_rollups.anomalies import alarms, change_points, deseasoned
+from include.monitoring_rollups.anomalies import FALSE_A_DAY, alarms, change_points, deseasoned, unlikely
 
 DAY = 144
 
@@ -56,9 +56,51 @@ def test_a_series_is_quiet_for_a_day_after_an_alarm() -> None:
     assert len(alarms(series)) == 1
 
 
-def test_noise_alarms_rarely() -> None:
-    found = sum(len(alarms(traffic(14, seed))) for seed in range(20))
-    assert found / (14 * 20) <= 0.1
+QUIET_WORLDS = ("gauss", "few", "many", "week", "bursts", "neighbours", "heavy", "errors", "rare errors")
+
+
+def quiet_world(kind: str, seed: int, days: int = 15) -> "tuple[pd.Series[float], pd.Series[float] | None]":
+    """A series without any anomaly, in ten-minute steps with a day's wave; of shares, how many there were of."""
+    random, n = np.random.default_rng(seed), days * DAY
+    wave = 1 + 0.8 * np.sin(2 * np.pi * np.arange(n) / DAY)
+    index = pd.date_range("2026-01-01", periods=n, freq="10min", tz="UTC")
+    requests = random.poisson({"few": 5, "rare errors": 50}.get(kind, 200) * wave).astype(float)
+    if "errors" in kind:
+        failed = random.binomial(requests.astype(int), 0.001 if kind == "rare errors" else 0.01)
+        return pd.Series(failed.astype(float), index=index), pd.Series(requests, index=index)
+    noise = random.normal(0, 1, n)
+    for place in range(1, n):
+        noise[place] += 0.8 * noise[place - 1]
+    week = np.where(np.arange(n) // DAY % 7 >= 5, 0.4, 1.0)
+    values = {"gauss": traffic(days, seed).to_numpy(), "few": requests, "many": requests,
+              "week": random.poisson(200 * wave * week),
+              "bursts": random.negative_binomial(10, 10 / (10 + 200 * wave)), "neighbours": 20 + noise,
+              "heavy": 100 + 10 * random.standard_t(4, n)}[kind]
+    return pd.Series(values, index=index, dtype=float), None
+
+
+@pytest.mark.parametrize("kind", QUIET_WORLDS)
+def test_false_alarms_are_as_rare_as_stated(kind: str) -> None:
+    found, worlds = 0, 20
+    for seed in range(worlds):
+        values, of = quiet_world(kind, seed)
+        if of is None:
+            found += len(alarms(values))
+        else:
+            busy = of > 0
+            found += len(alarms((values / of)[busy], among=unlikely(values[busy], of[busy])))
+    assert found / (15 * worlds) <= FALSE_A_DAY
+
+
+@pytest.mark.parametrize("usual", [0.001, 0.01])
+def test_errors_that_become_more_are_found_within_an_hour(usual: float) -> None:
+    random = np.random.default_rng(4)
+    index = pd.date_range("2026-01-01", periods=10 * DAY, freq="10min", tz="UTC")
+    of = pd.Series(200.0, index=index)
+    failed = pd.Series(random.binomial(200, usual, len(index)).astype(float), index=index)
+    failed.iloc[9 * DAY:] = random.binomial(200, 0.05, DAY)
+    [at] = alarms(failed / of, among=unlikely(failed, of))
+    assert index[9 * DAY] <= at <= index[9 * DAY + 6]
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0] * 500, [0.0] * 300 + [float("nan")] * 3])
