@@ -25,7 +25,7 @@ TEAS = ("sencha", "sejak", "barley", "omija", "yuja", "earl-grey")
 COUPON = "TEA10"
 TIMEOUT = 5.0  # seconds that a customer waits for an answer
 # How many of those who met something write about it.
-COMPLAIN, PRAISE, UNRELATED = 0.25, 0.04, 0.01
+COMPLAIN, PRAISE, UNRELATED = 0.4, 0.04, 0.01
 
 Pace = Callable[[], None]
 
@@ -38,13 +38,17 @@ class Visit:
     discounted: bool | None = None
 
 
-def write_history(csv_path: Path, now: datetime) -> None:
-    """The reviews of the three weeks before `now`, from sample/voices.csv. A file that is there already stays as it is."""
+def write_history(csv_path: Path, now: datetime, complaints: int = 0) -> None:
+    """The reviews of the three weeks before `now`, from sample/voices.csv, with so many more `complaints` about the shop's flaw in
+    the words of those who meet it later. A file that is there already stays as it is."""
     if csv_path.exists():
         return
     csv_path.parent.mkdir(parents=True, exist_ok=True)
     rows = [(row["id"], row["text"], now - timedelta(days=float(row["days_ago"])), row["author"], row["rating"])
             for row in _sample()]
+    chance = random.Random(1)  # noqa: S311  # a simulation, no secret
+    rows += [(f"c{number}", _text(COUPON_FAILS, chance), now - timedelta(days=chance.uniform(0.5, 20)),
+              f"guest{number:04}@example.com", chance.choice("12")) for number in range(complaints)]
     fresh = csv_path.with_suffix(".new")
     fresh.write_bytes(_lines([HEADER]) + _lines([(id_, text, at.isoformat(timespec="seconds"), author, rating)
                                                  for id_, text, at, author, rating in rows]))

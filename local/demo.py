@@ -52,6 +52,7 @@ from local.sample.history import FAULTS, Fault, create, create_parcels, merge_fa
 TURN = 240  # seconds that one turn may take
 REQUESTS_A_SECOND = 60
 BEFORE = 45  # seconds of use before the fix: complaints enough that their end is no accident
+COMPLAINTS = 60  # about the flaw in three weeks: enough for stories of all that customers go on to say of it
 
 
 class Demo:
@@ -87,7 +88,7 @@ class Demo:
         """The shop's repository and its first reviews, a migrated ledger, a running Airflow."""
         repository = create(self.folder / "demo")
         create_parcels(self.folder / "demo")
-        write_history(self.reviews, datetime.now(UTC))
+        write_history(self.reviews, datetime.now(UTC), COMPLAINTS)
         write_tickets(self.folder / "demo" / "shop-tickets.csv", datetime.now(UTC))
         upgrade(f"sqlite:///{self.folder / 'ledger.db'}")
         self.say("starting Airflow on 127.0.0.1 …")
