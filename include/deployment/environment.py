@@ -103,8 +103,12 @@ class Environment:
         weighed = [replace(item, weight=weight) for weight, group in zip(each, groups, strict=True) for item in group]
         weighed += [replace(item, weight=0) for item in self.ring()]
         if self.supervisor.alive():  # traffic moves although the target may not answer
-            self._write_state(weighed)
-            self.traffic.apply(weighed)
+            try:
+                self._write_state(weighed)
+                self.traffic.apply(weighed)
+            except OSError:  # nothing can be written, on a full disk: traffic moves all the same, back too
+                self.haproxy.converge(weighed)
+                raise
         else:
             self._apply(weighed)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from include.archive import extract
+from include.archive import extract, remove
 from include.errors import InputError
 from include.markup import plain
 from include.parts.deployment import Deployment
@@ -71,6 +71,7 @@ def unpack(content: bytes, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         extract(content, new)
-    except InputError as error:
-        raise DeploymentError(str(error)) from error
+    except (InputError, OSError) as error:
+        remove(new)  # a full disk has room again
+        raise DeploymentError(f"the archive can't be unpacked: {error}") from error
     new.replace(folder)

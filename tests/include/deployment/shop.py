@@ -81,13 +81,17 @@ server.server_close()
 '''
 
 
-def archive(fault: str = "") -> bytes:
+def archive(fault: str = "", padding: int = 0) -> bytes:
     """A tar of the product, with a fault: errors, slow, tail (few are slow), unavailable, dies, unhealthy, exits, or none."""
     content, buffer = APP.replace("@FAULT@", fault).encode(), io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         info = tarfile.TarInfo("app.py")
         info.size = len(content)
         tar.addfile(info, io.BytesIO(content))
+        if padding:
+            info = tarfile.TarInfo("padding")
+            info.size = padding
+            tar.addfile(info, io.BytesIO(bytes(padding)))
     return buffer.getvalue()
 
 
@@ -104,9 +108,9 @@ def run_of(version: str, minutes: int = 0, run_id: str | None = None, name: str 
 
 
 def candidate(engine: Engine, artifacts: Artifacts, version: str, fault: str = "", name: str = "shop",
-              gates: tuple[str, ...] = ("compliance_checks", "user_testing")) -> None:
+              gates: tuple[str, ...] = ("compliance_checks", "user_testing"), padding: int = 0) -> None:
     """A release that went through `gates`."""
-    content, key = archive(fault), f"{name}|{version}"
+    content, key = archive(fault, padding), f"{name}|{version}"
     artifact, digest = artifacts.keep(content, ".tar")
     assert digest.endswith(hashlib.sha256(content).hexdigest())
     with writing(engine) as connection:

@@ -1,12 +1,14 @@
 """Whatever is killed, whenever: one truth afterwards, and customers who notice nothing (of a task) or little (of HAProxy)."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,12 @@ from sqlalchemy import Engine, select, update
 from include import environment
 from include.artifacts import Artifacts
 from include.deployment.environment import Environment
+from include.deployment.record import rollback_lease
 from include.deployment.run import deploy, ensure_running
 from include.deployment.status import status
 from include.deployment.stop import stop
 from include.ledger.engine import reading, writing
+from include.ledger.runs import lease
 from include.ledger.tables import deployments, leases
 from include.product import Product
 from include.targets.supervision import members
@@ -55,6 +59,11 @@ def until(condition: Callable[[], object], seconds: float = 15) -> None:
 def weights(shop: Product) -> dict[str, int]:
     """The weight of one replica of each version that is wanted, but for a baseline's."""
     return {item.version: item.weight for item in Environment(shop).replicas() if not item.baseline}
+
+
+def shares(shop: Product) -> dict[str, float]:
+    """The share of each version's weights, as HAProxy has them."""
+    return {version: entry["share"] for version, entry in status(shop)["versions"].items()}
 
 
 def pid_of(text: str) -> int:
@@ -246,6 +255,56 @@ def test_sockets_of_a_long_home(ledger: Engine, artifacts: Artifacts, tmp_path: 
         stop("shop")
     assert not environment.sockets("shop").exists()
     assert members(environment.folder("shop")) == []
+
+
+@pytest.fixture
+def small_disk(home: Path, nothing_stays: None) -> Iterator[Path]:
+    """What the product's environment writes lies on a disk of 3 MB. Mounting it takes root, whom CI runs as."""
+    if os.geteuid() and not os.environ.get("CI"):
+        pytest.skip("only root may mount a small disk")
+    place = home / "run"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], check=True)
+    yield place
+    stop("shop")
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def filled(place: Path) -> Path:
+    """A file that leaves no byte free."""
+    file = place / "filling"
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as out:
+        while True:
+            out.write(bytes(4096))
+    return file
+
+
+def test_a_full_disk(ledger: Engine, artifacts: Artifacts, small_disk: Path) -> None:
+    """A version that doesn't fit is not deployed; where the disk gets full in a canary, all traffic returns."""
+    shop = product(replicas=1, canary={"steps": [50, 100], "min_requests": 100_000, "seconds": 300, "analysis": None})
+    assert shop.deployment
+    for version, padding in (("1.0.0", 0), ("1.1.0", 4_000_000), ("1.2.0", 0)):
+        candidate(ledger, artifacts, version, padding=padding)
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    with Customers(shop.deployment.port).asking() as customers:
+        result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
+        assert (result["status"], set(customers.seen)) == ("failed", {"1.0.0"})
+        assert "can't be unpacked: [Errno 28] No space left on device" in result["failed"]
+        settled(ledger, shop, "1.0.0")
+
+        with ThreadPoolExecutor(1) as pool:
+            task = pool.submit(deploy, ledger, shop, run_of("1.2.0", 9), artifacts)
+            until(lambda: shares(shop) == {"1.0.0": 50.0, "1.2.0": 50.0}, 60)
+            file = filled(small_disk)
+            with lease(ledger, rollback_lease("shop"), "a person"), pytest.raises(OSError, match="No space left on device"):
+                task.result(120)
+        assert shares(shop) == {"1.0.0": 100.0, "1.2.0": 0.0}
+        file.unlink()
+        quick = shop.model_copy(update={"deployment": shop.deployment.model_copy(update={
+            "canary": shop.deployment.canary.model_copy(update={"min_requests": 10})})})
+        assert deploy(ledger, quick, run_of("1.2.0", 9), artifacts)["status"] == "succeeded"
+    assert customers.failures == []
+    settled(ledger, shop, "1.2.0")
 
 
 QUIET = product(free_ports(1)[0], canary={"seconds": 0.1, "when_unsure": "promote", "steps": [50, 100]}, replicas=1)
