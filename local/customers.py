@@ -39,8 +39,8 @@ class Visit:
 
 
 def write_history(csv_path: Path, now: datetime, complaints: int = 0) -> None:
-    """The reviews of the three weeks before `now`, from sample/voices.csv, with so many more `complaints` about the shop's flaw in
-    the words of those who meet it later. A file that is there already stays as it is."""
+    """The reviews of the three weeks before `now`, from sample/voices.csv, with so many more `complaints` about the shop's flaw
+    in the words of those who meet it later. A file that is there already stays as it is."""
     if csv_path.exists():
         return
     csv_path.parent.mkdir(parents=True, exist_ok=True)
