@@ -30,7 +30,7 @@ def counted_in(parts: list[Batch]) -> dict[Group, Rollup]:
     return rollups(found.frames())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(rows=st.lists(ROWS, min_size=1, max_size=60), cut=st.integers(1, 60), order=st.randoms())
 def test_any_batches_in_any_order(rows: list[tuple[int, int, int, int, bool]], cut: int, order: Random) -> None:
     whole = rollups([counted(*batch(rows))])

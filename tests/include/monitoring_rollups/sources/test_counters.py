@@ -34,7 +34,7 @@ def test_resets_and_beginnings() -> None:
     assert key_of("r", {"a": "b"}) != key_of("r", {"b": "a"})
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(steps=st.lists(st.integers(0, 5), min_size=1, max_size=30), resets=st.sets(st.integers(1, 29)), cut=st.integers(0, 30))
 def test_any_split_counts_the_same(steps: list[int], resets: set[int], cut: int) -> None:
     values, value = [], 7
@@ -59,7 +59,7 @@ def test_labels_say_what_was_counted() -> None:
         (1, "1.0", "/teas/{id}"): (2, 1, {}), (2, "1.0", "/teas/{id}"): (2, 0, {}), (1, "none", "/"): (3, 0, {})}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(counts=st.lists(st.integers(0, 1000), min_size=1, max_size=6), low=st.floats(0.001, 10))
 def test_buckets_keep_their_bounds(counts: list[int], low: float) -> None:
     bounds = [low * 2**n for n in range(len(counts) - 1)] + [float("inf")]
