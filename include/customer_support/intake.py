@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from include.connection import Connections
 from include.customer_support import store
-from include.customer_support.tickets import PERSON, BadTicketError, Change, author_of, change, ticket
+from include.customer_support.tickets import PERSON, BadTicketError, Change, author_of, change, said_changes, ticket
 from include.errors import InputError
 from include.ledger.runs import Run
 from include.parts.desk import TicketSource
@@ -111,29 +111,34 @@ class Reader:
 
     def _take(self, chunk: Chunk, source: TicketSource, intake: Intake) -> None:
         assert self._product.support is not None  # noqa: S101  # who has no desk has no ticket source
-        rows: list[dict[str, Any]] = []
+        rows: list[tuple[dict[str, Any], list[Change] | None]] = []
         for bad in chunk.bad:
             self._set_aside(source, intake, bad.place, bad.reason, bad.row)
         names = list(map(str, chunk.frame.columns))
         for values in chunk.frame.itertuples(index=False, name=None):
             given = dict(zip(names, values, strict=True))
             try:
-                rows.append(ticket(given, source, self._product.support.statuses, self._product.name, self._run.at, self._key))
+                statuses = self._product.support.statuses
+                rows.append((ticket(given, source, statuses, self._product.name, self._run.at, self._key),
+                             said_changes(given, source, statuses)))
             except BadTicketError as error:
                 self._set_aside(source, intake, str(given["place"]), str(error), _shown(given, source), author_of(
                     given, source, self._key))
-        there = store.tickets_by_id(self._engine, [row["id"] for row in rows])
-        for row in rows:
-            self._merge(row, self.heard.tickets.get(row["id"]) or there.get(row["id"]), there.get(row["id"]), intake)
+        there = store.tickets_by_id(self._engine, [row["id"] for row, _ in rows])
+        for row, said in rows:
+            self._merge(row, said, self.heard.tickets.get(row["id"]) or there.get(row["id"]), there.get(row["id"]), intake)
         intake.read += len(chunk.frame) + len(chunk.bad)
 
-    def _merge(self, row: dict[str, Any], known: dict[str, Any] | None, before: dict[str, Any] | None, intake: Intake) -> None:
+    def _merge(self, row: dict[str, Any], said: list[Change] | None, known: dict[str, Any] | None,
+               before: dict[str, Any] | None, intake: Intake) -> None:
         if known is not None:
             row = _merged(row, known)
             if row == known or known["erased_at"]:  # what was erased stays so, though the source still has it
                 intake.known += 1
                 return
-        if found := change(row, known, self._run.at):
+        if said is not None:
+            self.heard.changes[row["id"]] = said
+        elif found := change(row, known, self._run.at):
             self.heard.changes.setdefault(row["id"], []).append(found)
         self.heard.tickets[row["id"]] = row
         self.heard.before[row["id"]] = before

@@ -183,8 +183,11 @@ class _Desk:
         hours, ids = hours_of(self.support), sorted(everybody)
         known = store.clocks(self.engine, ids)
         changes = store.waiting(self.engine, ids)
-        for item in sorted((event for event in self.events if event["kind"] == "status"), key=lambda event: event["at"]):
-            changes.setdefault(item["ticket_id"], []).append(item)
+        for item in (event for event in self.events if event["kind"] == "status"):
+            there = changes.setdefault(item["ticket_id"], [])
+            if all((item["at"], item["what"]) != (one["at"], one["what"]) for one in there):
+                there.append(item)
+                there.sort(key=lambda event: event["at"])
         running: dict[str, list[Row]] = {}
         for old in known.values():
             if old["stopped_at"] is None:
@@ -196,9 +199,9 @@ class _Desk:
             asked = [old["started_at"] for old in running.get(name, []) if old["clock"] == NEXT]
             standing = [self._clock(ticket, clock) for clock in standing_clocks(
                 _times(ticket, changes.get(name, [])), asked, targets, hours, self.run.at, self.support.warn_at)]
-            there = {(row["clock"], row["started_at"]) for row in standing}
+            kept = {(row["clock"], row["started_at"]) for row in standing}
             standing += [old | {"state": "dropped", "due_at": None, "stopped_at": self.run.at} for old in running.get(name, [])
-                         if (old["clock"], old["started_at"]) not in there]
+                         if (old["clock"], old["started_at"]) not in kept]
             for row in standing:
                 before = known.get((name, row["clock"], row["started_at"]))
                 if row != before:

@@ -48,6 +48,19 @@ def change(row: Mapping[str, Any], known: Mapping[str, Any] | None, at: datetime
     return Change(old, row["status"], at if unsaid else when)
 
 
+def said_changes(row: Mapping[str, Any], source: TicketSource, statuses: Statuses) -> list[Change] | None:
+    """All changes of a ticket's status that its row tells of, None where it tells none. Raises BadTicketError."""
+    if (given := _given(row, source.columns.changes)) is None:
+        return None
+    found: list[Change] = []
+    for line in given.splitlines():
+        moment, _, word = line.strip().partition(" ")
+        old, new, at = found[-1].new if found else OPEN, _status(word, None, statuses), _moment(moment, "a change")
+        if at is not None and new != old:
+            found.append(Change(old, new, at))
+    return found
+
+
 def ticket_id(product: str, source: str, external_id: str) -> str:
     """The id of a ticket: a hash of where it came from and its source's own id."""
     return _hash("ticket", product, source, external_id)

@@ -123,6 +123,20 @@ class HttpSince(Part):
     ascending: bool = Field(False, description="The oldest change comes first, so what was read before a failure stays read.")
 
 
+class Related(Part):
+    """More of each record, which has a URL of its own: a list, such as the messages of a ticket. The record bears it under its
+    name, and each of its objects bears the record as `of`."""
+
+    url: str = Field(pattern=r"^/\S+$", description="From the host's root on; {field} is a field of the record.")
+    records: str = Field("@", description="JMESPath of the list in an answer.")
+    pages: Pages = Pages()
+
+    @field_validator("records")
+    @classmethod
+    def _expression(cls, value: str) -> str:
+        return _jmespath(value)
+
+
 class HttpSource(Channel):
     """Voices of an HTTP API that answers JSON. A `preset` fills in what isn't given here."""
 
@@ -135,6 +149,7 @@ class HttpSource(Channel):
     auth: Auth | None = None
     pages: Pages = Pages()
     since: HttpSince | None = None
+    related: dict[Name, Related] = Field({}, description="What of each record has to be asked for by itself.")
     allow_hosts: list[Host] = Field([], description="Hosts that may have a private or loopback address.")
     timeout_seconds: float = Field(30, gt=0, description="How long to wait for a connection and for each part of an answer.")
     total_seconds: float = Field(900, gt=0, description="How long the source may take in one run, waiting included.")
@@ -153,8 +168,6 @@ class HttpSource(Channel):
     @field_validator("records", "columns", "pages", "since")
     @classmethod
     def _expressions(cls, value: Any) -> Any:
-        import jmespath
-
         if isinstance(value, Columns):
             expressions = value.names()
         elif isinstance(value, Pages):
@@ -164,10 +177,7 @@ class HttpSource(Channel):
         else:
             expressions = [value] if value else []
         for expression in expressions:
-            try:
-                jmespath.compile(expression)
-            except jmespath.exceptions.JMESPathError as error:
-                raise ValueError(f"{expression!r} is no JMESPath: {str(error).splitlines()[0]}") from error
+            _jmespath(expression)
         return value
 
 
@@ -180,6 +190,16 @@ class ImapSource(Channel):
     tls: bool = Field(True, description="TLS from the start (port 993). Without it, only for servers on this very machine.")
     timeout_seconds: float = Field(60, gt=0)
     columns: Columns = Columns(text="text", id="id", written_at="written_at", author="author")
+
+
+def _jmespath(expression: str) -> str:
+    import jmespath
+
+    try:
+        jmespath.compile(expression)
+    except jmespath.exceptions.JMESPathError as error:
+        raise ValueError(f"{expression!r} is no JMESPath: {str(error).splitlines()[0]}") from error
+    return expression
 
 
 def _over(given: Any, preset: Any) -> Any:

@@ -36,11 +36,14 @@ class TicketColumns(Columns):
     agent_replied_at: str | None = Field(None, description="The team's last message.")
     resolved_at: str | None = None
     answer: str | None = Field(None, description="What the team answered; suggestions are made of it.")
+    changes: str | None = Field(None, description="Each change of its status so far: lines of a time, a space and the new "
+                                                  "status, oldest first. Without them a change is known from when it is seen.")
 
     def names(self) -> list[str]:
         """The columns that are asked for, each once."""
         more = (self.rating_comment, self.updated_at, self.status, self.priority, self.category, self.team,
-                self.first_response_at, self.customer_replied_at, self.agent_replied_at, self.resolved_at, self.answer)
+                self.first_response_at, self.customer_replied_at, self.agent_replied_at, self.resolved_at, self.answer,
+                self.changes)
         return list(dict.fromkeys([*super().names(), *(name for name in more if name)]))
 
     @model_validator(mode="after")
@@ -70,11 +73,11 @@ class TicketApi(HttpSource):
     @model_validator(mode="before")
     @classmethod
     def _ticket_columns(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or not isinstance(given.get("columns", {}), dict):
+        if not isinstance(given, dict) or not all(isinstance(given.get(name, {}), dict) for name in ("columns", "related")):
             return given
         presets: dict[str, Any] = yaml.load(PRESETS.read_bytes(), Loader=yaml.CSafeLoader)
         known = presets.get(str(given.get("preset")), {})
-        return given | {"columns": known.get("columns", {}) | given.get("columns", {})}
+        return given | {name: known.get(name, {}) | given.get(name, {}) for name in ("columns", "related")}
 
 
 class TicketMail(ImapSource):

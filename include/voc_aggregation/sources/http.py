@@ -1,10 +1,14 @@
-"""Voices of an HTTP API that answers JSON, by mapping alone: JMESPath for records and columns, pages, and a cursor."""
+"""Voices of an HTTP API that answers JSON, by mapping alone: JMESPath for records and columns, pages, a cursor, and lists that
+belong to each record.
+"""
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import jmespath
@@ -12,10 +16,22 @@ import jmespath
 from include.connection import Connections
 from include.errors import InputError
 from include.http_client import Answer, Client, joined, same_origin, secrets, shown
-from include.parts.channels import HttpSince, HttpSource
+from include.parts.channels import HttpSince, HttpSource, Pages, Related
+from include.voc_aggregation.sources.mail import html_to_text
 from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, gathered
 
 BATCH = 2_000  # records that make a chunk: checking each page by itself would cost more than fetching it
+
+
+class _Functions(jmespath.functions.Functions):  # type: ignore[misc]  # the library has no types
+    """What expressions may call besides JMESPath's own: `html_text(body)` is the text of HTML."""
+
+    @jmespath.functions.signature({"types": ["string"]})  # type: ignore[untyped-decorator]  # as above
+    def _func_html_text(self, source: str) -> str:
+        return html_to_text(source)
+
+
+_OPTIONS = jmespath.Options(custom_functions=_Functions())
 
 
 class HttpChannel:
@@ -25,6 +41,7 @@ class HttpChannel:
         self._source, self._names, self._latest = source, source.columns.names(), at + timedelta(days=1)
         self._columns = {name: jmespath.compile(name) for name in self._names}
         self._records = jmespath.compile(source.records)
+        self._related = {name: (related, jmespath.compile(related.records)) for name, related in source.related.items()}
         self._secrets = secrets(source.auth, connections(source.auth.connection)) if source.auth else {}
         self._since: Any = None
         self._etag: Cursor = {}
@@ -59,9 +76,10 @@ class HttpChannel:
                     return
                 document = _parsed(answer, f"{shown(url)}: page {number}")
                 here = url
-                rows = self._rows(document, number, here)
+                rows = self._rows(client, document, number, here)
                 yield rows
-                url = self._next(document, answer, here, number) if rows or self._source.pages.by != "page" else None
+                pages = self._source.pages
+                url = self._next(pages, document, answer, here, number) if rows or pages.by != "page" else None
                 marks = {here, hashlib.sha256(answer.body).digest()}
                 if rows and (marks & seen or url in seen | marks):
                     raise InputError(f"{shown(here)}: page {number}: the pages go round in circles")
@@ -80,8 +98,7 @@ class HttpChannel:
             asked[source.pages.parameter] = source.pages.first
         return httpx.URL(source.url).copy_merge_params(asked)
 
-    def _next(self, document: Any, answer: Answer, url: httpx.URL, number: int) -> httpx.URL | None:
-        pages = self._source.pages
+    def _next(self, pages: Pages, document: Any, answer: Answer, url: httpx.URL, number: int) -> httpx.URL | None:
         match pages.by:
             case "page":
                 return url.copy_set_param(pages.parameter, pages.first + number)
@@ -99,17 +116,29 @@ class HttpChannel:
             raise InputError(f"{shown(url)}: page {number}: the next page lies elsewhere, at {shown(target)}")
         return target
 
-    def _rows(self, document: Any, number: int, url: httpx.URL) -> list[Row]:
-        try:
-            records = self._records.search(document)
-        except jmespath.exceptions.JMESPathError as error:
-            raise InputError(f"{shown(url)}: page {number}: records: {_line(error)}") from error
-        if not isinstance(records, list):
-            raise InputError(f"{shown(url)}: page {number}: records: {self._source.records!r} is no list there, "
-                             f"but {_kind(records)}")
-        return [self._row(record, f"page {number}, record {place}") for place, record in enumerate(records, 1)]
+    def _rows(self, client: Client, document: Any, number: int, url: httpx.URL) -> list[Row]:
+        records = _list(self._records, document, f"{shown(url)}: page {number}")
+        return [self._row(client, record, f"page {number}, record {place}") for place, record in enumerate(records, 1)]
 
-    def _row(self, record: Any, place: str) -> Row:
+    def _more(self, client: Client, record: dict[str, Any], name: str) -> list[Any]:
+        """The list `name` of a record. Raises ValueError where the record has no such list, InputError as `Client` does."""
+        related, records = self._related[name]
+        url = _address(self._source.url, related, record)
+        found: list[Any] = []
+        for number in range(1, related.pages.most + 1):
+            answer = client.get(url, {})
+            if answer.status in _NO_SUCH:
+                raise ValueError(f"{name}: HTTP {answer.status}")
+            document = _parsed(answer, f"{shown(url)}: page {number}")
+            page = _list(records, document, f"{shown(url)}: page {number}")
+            found += [item | {"of": record} if isinstance(item, dict) else item for item in page]
+            following = self._next(related.pages, document, answer, url, number) if page else None
+            if following is None or following == url:
+                return found
+            url = following
+        raise InputError(f"{shown(url)}: more than {related.pages.most:,} pages")
+
+    def _row(self, client: Client, record: Any, place: str) -> Row:
         def bad(reason: str) -> BadRow:
             try:
                 return BadRow(place, reason, json.dumps(record, ensure_ascii=False)[:10_000])
@@ -119,14 +148,40 @@ class HttpChannel:
         if not isinstance(record, dict):
             return bad(f"no object, but {_kind(record)}")
         try:
-            values = {name: column.search(record) for name, column in self._columns.items()}
+            whole = record | {name: self._more(client, record, name) for name in self._related}
+            values = {name: column.search(whole, _OPTIONS) for name, column in self._columns.items()}
             if self._source.since:
                 self._since = later(self._since, jmespath.search(self._source.since.field, record), self._latest)
+        except InputError:
+            raise
         except (jmespath.exceptions.JMESPathError, ValueError) as error:
             return bad(_line(error))
         wrong = [f"{name}: no plain value, but {_kind(value)}" for name, value in values.items()
                  if isinstance(value, dict | list)]
         return bad("; ".join(wrong)) if wrong else (place, values)
+
+
+_NO_SUCH = {403, 404, 410}  # of one record: the others may be read
+
+
+def _list(records: Any, document: Any, where: str) -> list[Any]:
+    try:
+        found = records.search(document)
+    except jmespath.exceptions.JMESPathError as error:
+        raise InputError(f"{where}: records: {_line(error)}") from error
+    if not isinstance(found, list):
+        raise InputError(f"{where}: records: {records.expression!r} is no list there, but {_kind(found)}")
+    return found
+
+
+def _address(origin: str, related: Related, record: dict[str, Any]) -> httpx.URL:
+    """Where a related list is; what the record says is no more than a part of the path."""
+    def value(match: re.Match[str]) -> str:
+        if not isinstance(found := record.get(match[1]), str | int) or found == "":
+            raise ValueError(f"{match[1]} is no text or number, which a URL needs")
+        return quote(str(found), safe="")
+
+    return httpx.URL(origin).join(re.sub(r"\{(\w+)\}", value, related.url))
 
 
 def later(one: Any, other: Any, latest: datetime) -> Any:
