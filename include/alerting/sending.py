@@ -11,6 +11,7 @@ from dataclasses import replace
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
+from urllib.parse import urlsplit
 
 from include.alerting.messages import Alert
 from include.connection import Connection, Connections
@@ -68,8 +69,11 @@ def _message_id(id: str) -> str:
 
 
 def _post(told: Alert, body: Mapping[str, Any], channel: AlertChannel, connection: Connection) -> None:
-    with webhook(connection, channel.allow_hosts) as post:
-        status = post(told.id, body)
+    try:
+        with webhook(connection, channel.allow_hosts) as post:
+            status = post(told.id, body)
+    except InputError as error:  # the path of a webhook's URL is often its secret
+        raise InputError(str(error).replace(urlsplit(connection.host or "").path or "\0", "/…")) from None
     if status >= 300:
         raise InputError(f"the webhook answered HTTP {status}")
 

@@ -71,8 +71,8 @@ def _make(engine: Engine, product: Product, run: Run, channel: AlertChannel) -> 
 
 
 def _open(engine: Engine, product: Product, channel: AlertChannel) -> Sequence[tuple[Row, Row]]:
-    """What is to be sent, the oldest first, with the signal that each is about."""
-    joined = and_(alerts.c.fingerprint == signals.c.fingerprint)
+    """What is to be sent, the oldest first, with the signal that each is about. One that has opened again since is told anew."""
+    joined = and_(alerts.c.fingerprint == signals.c.fingerprint, alerts.c.opened_at == signals.c.first_at)
     query = select(alerts, signals).join(signals, joined).where(
         alerts.c.product == product.name, alerts.c.channel == channel.name, alerts.c.status.in_((WAITING, FAILED, SENDING)))
     with reading(engine) as connection:

@@ -97,6 +97,21 @@ def test_slack_shows_hostile_text_as_text(ledger: Engine) -> None:
     assert {block["text"]["type"] for block in asked.body["blocks"]} == {"plain_text"}
 
 
+def test_the_secret_in_a_webhooks_path_is_not_shown(ledger: Engine) -> None:
+    rows.put(ledger, signals, signal())
+    result = tell(ledger, shop(hook(connection="slack", allow_hosts=[])), a_run(), known(url="http://127.0.0.1:9"), no_notifiers)
+    assert "http://127.0.0.1:9/…" in result["problems"]["slack"] and "/T0/B0/x" not in str(rows.get(ledger, alerts)) + str(result)
+
+
+def test_one_that_opened_again_is_told_anew_and_not_twice(ledger: Engine, post: tuple[mail.Post, int]) -> None:
+    box, port = post
+    rows.put(ledger, signals, signal())
+    tell(ledger, shop(MAIL), a_run(), known(9), no_notifiers)
+    change(ledger, first_at=NOW + timedelta(minutes=4))
+    assert tell(ledger, shop(MAIL), a_run(1), known(port), no_notifiers) == {"post": {"sent": 1}}
+    assert "02:04 UTC" in box.mails[0].get_content()
+
+
 def test_a_failure_is_shown_and_tried_again_and_stops_no_other_channel(ledger: Engine, post: tuple[mail.Post, int]) -> None:
     box, port = post
     rows.put(ledger, signals, signal(), signal(fingerprint="f2"))
