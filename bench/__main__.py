@@ -8,7 +8,7 @@ from typing import Any
 
 NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "nights", "duplicates", "understanding", "support",
          "judge", "deploy", "build", "planning", "nab", "rollup", "dependencies", "compliance",
-         "reports")
+         "reports", "read_api")
 RESULTS = Path(".bench/results.json")
 
 

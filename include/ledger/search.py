@@ -6,10 +6,11 @@ by none of its words any more.
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, cast, column, literal, literal_column, select, table, text
+from sqlalchemy import ColumnElement, Connection, Select, cast, column, literal, literal_column, select, table, text, tuple_
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from include.ledger.tables import voices
@@ -62,17 +63,24 @@ def words(asked: str) -> list[str]:
     return re.findall(r"[^\W_]+", asked.lower())[:MOST]
 
 
-def found(connection: Connection, asked: list[str], before: Any = None) -> Select[Any]:
+def found(connection: Connection, asked: list[str], before: Sequence[Any] = ()) -> Select[Any]:
     """The voices that have words beginning with each of `asked`, newest first: columns `id` and `place`.
 
-    `place` is a number in SQLite and an ISO time in PostgreSQL; only voices `before` that place are found where it is given.
+    Only those after the voice whose `place_of` is `before`, where it is given.
     """
     if connection.dialect.name == "postgresql":
         query = cast(" & ".join(f"'{word}':*" for word in asked), TSQUERY)
-        where = [_VECTOR.op("@@")(query)] + ([voices.c.heard_at < datetime.fromisoformat(before)] if before else [])
-        return select(voices.c.id, voices.c.heard_at.label("place")).where(*where).order_by(voices.c.heard_at.desc())
+        order = tuple_(voices.c.heard_at, voices.c.id)
+        within = [order < tuple_(datetime.fromisoformat(before[0]), before[1])] if before else []
+        return (select(voices.c.id, voices.c.heard_at.label("place")).where(_VECTOR.op("@@")(query), *within)
+                .order_by(voices.c.heard_at.desc(), voices.c.id.desc()))
     match = " ".join(f'"{word}"*' for word in asked)
-    within = [_FOUND.c.rowid < before] if before else []
+    within = [_FOUND.c.rowid < before[0]] if before else []
     return (select(_ROWS.c.voice_id.label("id"), _FOUND.c.rowid.label("place"))
             .join_from(_FOUND, _ROWS, _ROWS.c.row == _FOUND.c.rowid)
             .where(_FOUND.c[NAME].op("MATCH")(literal(match)), *within).order_by(_FOUND.c.rowid.desc()))
+
+
+def place_of(row: Any) -> tuple[Any, ...]:
+    """Where a row of `found` stands, in plain values: its number in SQLite, when it was heard and its id in PostgreSQL."""
+    return (row.place.isoformat(), row.id) if isinstance(row.place, datetime) else (row.place,)

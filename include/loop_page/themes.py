@@ -1,11 +1,11 @@
 """Themes and voices, a page at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from include.ledger import search
 from include.ledger.tables import stories, story_themes, theme_events, theme_voices, themes, voices
@@ -13,7 +13,8 @@ from include.loop_page import paging, shapes
 
 LIVE = ("open", "planned", "reopened")
 QUOTED, CUT = 5, 2000  # quotes of a theme; characters of a voice in a list
-LOOKED_AT = 5000  # voices that one page looks through: then it says how far it came
+LOOKED_AT = 5000  # voices that one page looks through at most: then it says how far it came
+FEW = 4  # times as many as are wanted are looked through first, and so many times more each time
 _TOLD = ("id", "source", "origin", "language", "kind", "kinds", "severity", "sentiment", "rating", "written_at", "erased_at")
 _SHORT = (*(voices.c[name] for name in _TOLD), func.substr(voices.c.text, 1, CUT + 1).label("text"))
 _THEME = tuple(themes.c[name] for name in shapes.Theme.model_fields)
@@ -84,79 +85,79 @@ def voice(connection: Connection, product: str, id: str) -> shapes.Voice | None:
     return _voice(row, None) if row else None
 
 
-def page_of_voices(connection: Connection, product: str, asked: Filter, theme: str | None, words: Sequence[str],
+def page_of_voices(connection: Connection, product: str, asked: Filter, theme: str | None, words: list[str],
                    after: str | None, limit: int) -> shapes.Paged[shapes.Voice]:
     """Voices of a product, or of one of its themes, that have words beginning with each of `words`.
 
     The newest first: by when they were written, or heard where words are looked for; those of a theme by id. A page looks
     through LOOKED_AT voices at most: a filter that few pass may find fewer than `limit`, and go on from there.
     """
-    if words:
-        return _searched(connection, product, asked, theme, list(words), after, limit)
-    if theme:
-        return _of_theme(connection, product, asked, theme, after, limit)
-    rows = connection.execute(voices_query(product, asked, after)).all()
-    order = [(row.written_at, row.id) for row in rows]
-    passed = [row.id for row in rows if _passes(row, asked)]
-    return _page(connection, passed, limit, {id: paging.mark(at, id) for at, id in order},
-                 paging.mark(*order[-1]) if len(order) == LOOKED_AT else None)
+    walk = _searched(connection, words) if words else _of_theme(theme) if theme else _all(product, asked)
+    found = list[Any]()
+    looked, size = 0, FEW * limit
+    while looked < LOOKED_AT:
+        size = min(size, LOOKED_AT - looked)
+        rows = connection.execute(walk.query(after, size)).all()
+        passed = [row for row in rows if row.product == product and _passes(row, asked)]
+        found += _in_theme(connection, theme, passed) if words and theme else passed
+        if len(found) > limit:
+            return _page(connection, found[:limit], paging.mark(*walk.place(found[limit - 1])))
+        if len(rows) < size:
+            return _page(connection, found, None)
+        looked, size, after = looked + size, FEW * size, paging.mark(*walk.place(rows[-1]))
+    return _page(connection, found, after)
 
 
-def voices_query(product: str, asked: Filter, after: str | None) -> Select[Any]:
-    """The voices that a page looks through, in order."""
+@dataclass(frozen=True)
+class Walk:
+    """A way through voices: `query(after, size)` has the next ones in order, `place` says where one of them stands."""
+
+    query: Callable[[str | None, int], Select[Any]]
+    place: Callable[[Any], tuple[Any, ...]]
+
+
+_LOOKED = tuple(voices.c[name] for name in ("id", "product", "written_at", "kind", "language", "severity"))
+
+
+def _all(product: str, asked: Filter) -> Walk:
+    """A product's voices, as they were written."""
     order = (voices.c.written_at, voices.c.id)
-    where = [voices.c.product == product, *asked.within(voices.c.written_at)]
-    if after:
-        where.append(paging.beyond(order, paging.place(after, datetime, str)))
-    return (select(voices.c.id, voices.c.written_at, voices.c.kind, voices.c.language, voices.c.severity).where(*where)
-            .order_by(*(column.desc() for column in order)).limit(LOOKED_AT))
+
+    def query(after: str | None, size: int) -> Select[Any]:
+        beyond = [paging.beyond(order, paging.place(after, datetime, str))] if after else []
+        return (select(*_LOOKED).where(voices.c.product == product, *asked.within(voices.c.written_at), *beyond)
+                .order_by(*(column.desc() for column in order)).limit(size))
+
+    return Walk(query, lambda row: (row.written_at, row.id))
 
 
-def theme_query(theme: str, after: str | None) -> Select[Any]:
-    """The voices of a theme that a page looks through: by id, which is the order that the index has."""
-    where = [theme_voices.c.theme_id == theme]
-    if after:
-        where.append(theme_voices.c.voice_id < paging.place(after, str)[0])
-    ids = select(theme_voices.c.voice_id).where(*where).order_by(theme_voices.c.voice_id.desc()).limit(LOOKED_AT).subquery()
-    return (select(voices.c.id, voices.c.product, voices.c.written_at, voices.c.kind, voices.c.language, voices.c.severity)
-            .join(ids, ids.c.voice_id == voices.c.id).order_by(voices.c.id.desc()))
+def _of_theme(theme: str) -> Walk:
+    """A theme's voices, by id, which is the order that its index has."""
+    def query(after: str | None, size: int) -> Select[Any]:
+        beyond = [theme_voices.c.voice_id < paging.place(after, str)[0]] if after else []
+        ids = (select(theme_voices.c.voice_id).where(theme_voices.c.theme_id == theme, *beyond)
+               .order_by(theme_voices.c.voice_id.desc()).limit(size).subquery())
+        return select(*_LOOKED).join(ids, ids.c.voice_id == voices.c.id).order_by(voices.c.id.desc())
+
+    return Walk(query, lambda row: (row.id,))
 
 
-def _of_theme(connection: Connection, product: str, asked: Filter, theme: str, after: str | None,
-              limit: int) -> shapes.Paged[shapes.Voice]:
-    rows = connection.execute(theme_query(theme, after)).all()
-    passed = [row.id for row in rows if row.product == product and _passes(row, asked)]
-    return _page(connection, passed, limit, {row.id: paging.mark(row.id) for row in rows},
-                 paging.mark(rows[-1].id) if len(rows) == LOOKED_AT else None)
+def _searched(connection: Connection, words: list[str]) -> Walk:
+    """The voices that have these words, as they were heard."""
+    kinds = (int,) if connection.dialect.name == "sqlite" else (str, str)
+
+    def query(after: str | None, size: int) -> Select[Any]:
+        found = search.found(connection, words, paging.place(after, *kinds) if after else ()).limit(size).subquery()
+        return (select(found.c.place, *_LOOKED).join_from(found, voices, voices.c.id == found.c.id)
+                .order_by(found.c.place.desc(), voices.c.id.desc()))
+
+    return Walk(query, search.place_of)
 
 
-def _searched(connection: Connection, product: str, asked: Filter, theme: str | None, words: list[str], after: str | None,
-              limit: int) -> shapes.Paged[shapes.Voice]:
-    before = paging.place(after, int if connection.dialect.name == "sqlite" else str)[0] if after else None
-    rows = connection.execute(search_query(connection, words, before)).all()
-    passed = [row.id for row in rows if row.product == product and _passes(row, asked)]
-    if theme:
-        passed = _in_theme(connection, theme, passed)
-    return _page(connection, passed, limit, {row.id: paging.mark(_plain(row.place)) for row in rows},
-                 paging.mark(_plain(rows[-1].place)) if len(rows) == LOOKED_AT else None)
-
-
-def search_query(connection: Connection, words: list[str], before: Any) -> Select[Any]:
-    """The voices with these words that a page looks through, in order."""
-    found = search.found(connection, words, before).limit(LOOKED_AT).subquery()
-    return (select(found.c.place, voices.c.id, voices.c.product, voices.c.written_at, voices.c.kind, voices.c.language,
-                   voices.c.severity)
-            .join_from(found, voices, voices.c.id == found.c.id).order_by(found.c.place.desc()))
-
-
-def _plain(place: Any) -> Any:
-    return place.isoformat() if isinstance(place, datetime) else place
-
-
-def _in_theme(connection: Connection, theme: str, ids: list[str]) -> list[str]:
-    found = set(connection.scalars(select(theme_voices.c.voice_id).where(
-        and_(theme_voices.c.theme_id == theme, theme_voices.c.voice_id.in_(ids)))))
-    return [id for id in ids if id in found]
+def _in_theme(connection: Connection, theme: str, rows: list[Any]) -> list[Any]:
+    its = set(connection.scalars(select(theme_voices.c.voice_id).where(
+        theme_voices.c.theme_id == theme, theme_voices.c.voice_id.in_([row.id for row in rows]))))
+    return [row for row in rows if row.id in its]
 
 
 def _passes(row: Any, asked: Filter) -> bool:
@@ -164,13 +165,11 @@ def _passes(row: Any, asked: Filter) -> bool:
             and not (asked.since and row.written_at < asked.since) and not (asked.until and row.written_at >= asked.until))
 
 
-def _page(connection: Connection, ids: list[str], limit: int, marks: Mapping[str, str],
-          end: str | None) -> shapes.Paged[shapes.Voice]:
-    """The first `limit` of `ids` as they are; `end`: where the page stopped looking, if there may be more."""
-    shown = ids[:limit]
-    rows = {row["id"]: row for row in connection.execute(select(*_SHORT).where(voices.c.id.in_(shown))).mappings()}
-    return shapes.Paged(items=[_voice(rows[id]) for id in shown if id in rows],
-                        next=marks[shown[-1]] if len(ids) > limit else end)
+def _page(connection: Connection, found: list[Any], end: str | None) -> shapes.Paged[shapes.Voice]:
+    """The voices that were `found`, as they are."""
+    ids = [row.id for row in found]
+    rows = {row["id"]: row for row in connection.execute(select(*_SHORT).where(voices.c.id.in_(ids))).mappings()}
+    return shapes.Paged(items=[_voice(rows[id]) for id in ids if id in rows], next=end)
 
 
 def _voice(row: Mapping[Any, Any], longest: int | None = CUT) -> shapes.Voice:
