@@ -13,7 +13,9 @@ from include.parts.deployment import Deployment
 from include.targets.supervision import Supervisor, clean_environment, script
 from include.targets.target import DeploymentError, Replica, Seen, State, command
 
-STATES: dict[str, State] = {"STARTING": "starting", "RUNNING": "running", "BACKOFF": "restarting"}  # all else is failed
+# All else is failed. supervisord starts what is STOPPED when it was just added, and what has EXITED.
+STATES: dict[str, State] = {"STOPPED": "starting", "STARTING": "starting", "RUNNING": "running", "BACKOFF": "restarting",
+                            "EXITED": "restarting"}
 
 
 class Processes:
