@@ -38,7 +38,7 @@ phase("dependency_management", on(asset["stories"]), asset["dependencies"], "sho
 phase("scope_planning", on(asset["dependencies"]), asset["scope"], "shop", tasks=3)
 phase("build_and_test", on(asset["scope"]), asset["candidate"], "shop|1.0.0")
 phase("compliance_checks", on(asset["candidate"] | asset["started"]), asset["compliant"], "shop|1.0.0")
-phase("user_testing", on(asset["candidate"]), asset["accepted"], "shop|1.0.0", tasks=3)
+phase("user_testing", on(asset["candidate"] | asset["started"]), asset["accepted"], "shop|1.0.0", tasks=3)
 phase("deployment", on(asset["candidate"] & asset["compliant"] & asset["accepted"]), asset["deployed"], "shop|1.0.0", tasks=2)
 phase("monitoring_rollups", on(asset["deployed"] | asset["started"]))
 phase("outcome_review", on(asset["themes"] | asset["started"]))
