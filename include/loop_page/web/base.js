@@ -117,7 +117,7 @@ export function More({ of, t }) {
 }
 
 const COLOURS = {
-  passed: "green", pass: "green", deployed: "green", succeeded: "green", success: "green", resolved: "green", helped: "green",
+  done: "green", passed: "green", pass: "green", deployed: "green", succeeded: "green", success: "green", resolved: "green", helped: "green",
   refused: "red", fail: "red", failed: "red", error: "red", critical: "red", rolled_back: "red", "did not help": "red",
   waiting: "orange", asked: "orange", not_shown: "orange", high: "orange", open: "orange", reopened: "orange", unsure: "orange",
   running: "blue", queued: "blue", planned: "blue", candidate: "blue", scoped: "blue", released: "blue",
@@ -149,7 +149,7 @@ export const Card = ({ title, level = "h2", action, children, ...rest }) => h(Bo
 
 /** A table that scrolls within itself where it is too wide; `rows` are arrays of cells, the first is the row's header. */
 export const Rows = ({ label, head, rows }) => h(Box, { overflowX: "auto", tabIndex: 0, role: "region", "aria-label": label },
-  h(Box, { as: "table", w: "100%", fontSize: "sm", css: { borderCollapse: "collapse", "& th, & td": {
+  h(Box, { as: "table", w: "100%", minW: head.length > 3 ? "40rem" : undefined, fontSize: "sm", css: { borderCollapse: "collapse", "& th, & td": {
     textAlign: "start", padding: "6px 10px 6px 0", verticalAlign: "top", borderBottomWidth: "1px" }, "& th": { fontWeight: 600 } } },
     h("thead", null, h("tr", null, head.map((cell, place) => h("th", { key: place, scope: "col" }, cell)))),
     h("tbody", null, rows.map(({ key, cells }) => h("tr", { key }, cells.map((cell, place) => place

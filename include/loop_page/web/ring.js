@@ -51,7 +51,7 @@ export function Ring({ t, product, again }) {
   const states = Object.fromEntries(product.phases.map((phase) => [phase.dag_id, stateOf(phase, known[phase.dag_id], product.waits)]));
   const runOf = (phase) => known[phase.dag_id]?.dag_run_id ?? phase.last?.run_id;
   return h(Flex, { gap: 4, direction: { base: "column", xl: "row" }, align: "start" },
-    h(Box, { flex: "0 1 460px", w: "100%", display: { base: "none", md: "block" } },
+    h(Box, { flex: "0 1 420px", w: "100%", display: { base: "none", md: "block" } },
       h(Picture, { t, phases: product.phases, states, open: (phase) => navigate(runLink(phase.dag_id, runOf(phase))) })),
     h(Box, { flex: "1 1 0", minW: 0, w: "100%" },
       h(Card, { title: t("waiting_title"), mb: 4 }, product.waits.length
@@ -64,7 +64,7 @@ export function Ring({ t, product, again }) {
           rows: product.phases.map((phase) => ({ key: phase.dag_id, cells: [
             h(To, { to: runLink(phase.dag_id) }, phase.step ? `${phase.step} ` : "", t(`phase_${phase.dag_id}`)),
             h(Word, { t }, states[phase.dag_id]),
-            runOf(phase) ? h(To, { to: runLink(phase.dag_id, runOf(phase)) }, t.ago(known[phase.dag_id]?.run_after ?? phase.last.at)) : "–",
+            runOf(phase) ? h(To, { to: runLink(phase.dag_id, runOf(phase)), whiteSpace: "nowrap" }, t.ago(known[phase.dag_id]?.run_after ?? phase.last.at)) : "–",
             phase.last?.published.join(", ") || (phase.last ? t("nothing_new") : "–"),
-            t.ago(phase.published_at), phase.wakes.map((name) => t(`phase_${name}`)).join(", ") || "–"] })) }))));
+            h(Box, { whiteSpace: "nowrap" }, t.ago(phase.published_at)), phase.wakes.map((name) => t(`phase_${name}`)).join(", ") || "–"] })) }))));
 }
