@@ -1,7 +1,9 @@
 """Tickets come from the same channels as voices: another desk's API, a database, a mailbox."""
 
+import imaplib
 import os
 from datetime import timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from include.parts.desk import Support, TicketMail
 from include.product import read_product
 from include.voc_aggregation.sources import opened
 from tests.conftest import NOW
+from tests.dovecot import program, server
 from tests.include.customer_support.test_sla import at
 from tests.rows import get, product
 from tests.server import Asked, Reply, serving
@@ -161,3 +164,48 @@ def test_zendesks_export_by_a_preset_alone(ledger: Engine) -> None:
         assert pages == [None, "c1", "c1", "c2"]
     assert [row["status"] for row in get(ledger, tickets)].count("waiting") == 1
     assert {row["status"] for row in get(ledger, tickets)} == {"open", "waiting", "resolved"}
+
+
+def mail(number: int, subject: str, text: str, **headers: str) -> bytes:
+    message = EmailMessage()
+    message["From"], message["Subject"] = "Kim <kim@example.com>", subject
+    message["Message-ID"], message["Date"] = f"<{number}@example.com>", "Tue, 03 Mar 2026 10:00:00 +0900"
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    return message.as_bytes().replace(b"\n", b"\r\n")
+
+
+@pytest.mark.skipif(program() is None and not os.environ.get("CI"), reason="Dovecot is not installed")
+def test_a_real_mailbox_is_a_desk(ledger: Engine) -> None:
+    """Each mail is a ticket, once; what a machine wrote is set aside; of a reply only the customer's own words count."""
+    source = {"name": "mails", "kind": "imap", "connection": "mail", "tls": False}
+    with server() as box, imaplib.IMAP4("127.0.0.1", box.port, timeout=30) as client:
+        client.login("desk", "secret")
+
+        def put(*mails: bytes) -> None:
+            for one in mails:
+                assert client.append("INBOX", "", "", one)[0] == "OK"
+
+        def counts(number: int) -> dict[str, Any]:
+            connection = Connection("imap", "127.0.0.1", box.port, "desk", "secret")
+            found: dict[str, Any] = work(ledger, source, connection, f"run{number}")["sources"]["mails"]
+            return found
+
+        put(mail(1, "긴급: 배송이 안 왔어요", "운송장 번호가 조회되지 않습니다. 010-1234-5678로 전화 주세요"),
+            mail(2, "Re: your order", "Where is my refund?\n\nOn Mon, 2 Mar 2026 Shop wrote:\n> Thank you for the coupon"),
+            mail(3, "Out of office", "I am away", Auto_Submitted="auto-replied"))
+        first = counts(1)
+        assert (first["read"], first["new"], first["quarantined"], first["error"]) == (3, 2, 1, None)
+        put(mail(4, "Login", "I cannot log in"))
+        second = counts(2)
+        assert (second["read"], second["new"]) == (1, 1)
+        assert counts(3)["read"] == 0
+    found = {row["subject"]: row for row in get(ledger, tickets)}
+    assert {name: (row["category"], row["language"], row["priority"]) for name, row in found.items()} == {
+        "긴급: 배송이 안 왔어요": ("delivery", "ko", "urgent"), "Re: your order": ("refund", "en", "normal"),
+        "Login": ("account", "en", "normal")}
+    assert found["Re: your order"]["body"] == "Where is my refund?"
+    assert "[phone]" in found["긴급: 배송이 안 왔어요"]["body"]
+    assert found["Login"]["created_at"] == at("03T10:00")
+    assert len({row["author"] for row in found.values()}) == 1
