@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from include.ledger.engine import upsert
 from include.ledger.runs import Run
@@ -27,7 +27,8 @@ WORDS = {"requests": "requests in ten minutes", "errors": "share of requests tha
 def watch(connection: Connection, product: Product, run: Run) -> dict[str, str]:
     """Open, keep or resolve the signal of each series that the product watches; what became of each, by series.
 
-    An alarm of the last day that wasn't told yet opens one; a day without an alarm resolves it.
+    An alarm of the last day that wasn't told yet opens one; a day without an alarm resolves it. Errors that burn an error budget
+    have a signal already.
     """
     if not product.monitoring.anomalies:
         return {}
@@ -35,6 +36,9 @@ def watch(connection: Connection, product: Product, run: Run) -> dict[str, str]:
     busy = steps[steps["requests"] > 0]
     found = _others(connection, product, run) | {"requests": steps["requests"], "errors": share(steps)}
     among = {"errors": unlikely(busy["errors"], busy["requests"])}
+    if connection.scalar(select(exists().where(
+            signals.c.product == product.name, signals.c.kind == "slo", signals.c.status == "open"))):
+        del found["errors"]
     return {name: state for name in product.monitoring.anomalies
             if name in found and (state := _kept(connection, product, run, name, found[name], among.get(name)))}
 

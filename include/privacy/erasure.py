@@ -46,7 +46,8 @@ _BLANK: dict[Table, dict[str, Any]] = {
 _DELETED = (inbox, contacts, notices)
 # Searched for quotes: every text of the ledger that is not feedback itself. Events bear names of themes, but no quotes.
 _WRITTEN = [table for table in metadata.sorted_tables
-            if table not in {*_BLANK, *_DELETED} and table.name not in ("erasures", "cursors", "leases", "rollups")]
+            if table not in {*_BLANK, *_DELETED}
+            and table.name not in ("erasures", "cursors", "leases", "rollups", "coarse_rollups", "series_minutes")]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """The product's own series, watched."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
+import pytest
 from sqlalchemy import Engine
 
 from include.key import Key
@@ -11,6 +13,7 @@ from include.ledger.tables import delivery_metrics, rollups, series_minutes, sig
 from include.monitoring_rollups.run import roll_up
 from tests import rows
 from tests.conftest import NOW
+from tests.include.monitoring_rollups.test_openslo import SHOP
 
 PRODUCT = rows.product(monitoring={"anomalies": ["requests", "errors"]})
 
@@ -80,3 +83,16 @@ def test_series_of_sources_are_watched(ledger: Engine) -> None:
     assert found["anomalies"] == {"queue": "opened"}
     [signal] = rows.get(ledger, signals)
     assert signal["title"].startswith("Tea shop: queue unusual at 2026-03-02 0")
+
+
+@pytest.mark.parametrize("slo", [SHOP, None])
+def test_errors_that_burn_a_budget_have_their_signal_already(ledger: Engine, slo: Path | None) -> None:
+    random = np.random.default_rng(3)
+    rows.put(ledger, rollups, *({
+        "product": "shop", "minute": NOW - n * timedelta(minutes=10), "version": "1.0.0", "route": "/", "requests": 500,
+        "errors": int(random.binomial(500, 0.3 if n < 8 else 0.002)), "p50": 1.0, "p95": 1.0, "p99": 1.0, "durations": {}}
+        for n in range(1, 8 * 144)))
+    product = rows.product(slo=slo and str(slo), monitoring={"anomalies": ["errors"]})
+    found = roll_up(ledger, product, Run("monitoring_rollups", "a", Key("shop"), NOW))
+    assert found["anomalies"] == ({} if slo else {"errors": "opened"})
+    assert [row["kind"] for row in rows.get(ledger, signals)] == ["slo" if slo else "anomaly"]
