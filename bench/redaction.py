@@ -17,6 +17,7 @@ from typing import Any
 from bench.rows import row
 from include.redaction import redact
 from tests.conftest import SHARED
+from tests.include.test_redaction import NAMES, PLACEHOLDER
 
 DATA = SHARED / "data"
 PEER = Path(__file__).parent / "presidio_peer.py"
@@ -34,7 +35,7 @@ def measure() -> dict[str, Any]:
     ours = time.perf_counter() - start
     with tempfile.TemporaryDirectory(prefix="closed-loop-bench-") as folder:
         peer = _presidio(Path(folder), texts)
-    note = f"recall {_recalls(sets, redacted)}"
+    note = f"recall {_recalls(sets, redacted)}; precision kr-pii-injected-dev {_precision(redacted)}"
     if isinstance(peer, str):
         return {"name": "redaction", "value": round(size / ours, 4), "unit": "MB/s", "peer": None, "peer_value": None,
                 "ratio": None, "n": len(texts), "note": f"{note}; no peer: {peer}"}
@@ -70,6 +71,19 @@ def _recall(cases: list[Case], redacted: list[str]) -> str:
             gone[entity] += after.count(value) < text.count(value)
     by_entity = ", ".join(f"{entity} {gone[entity] / there[entity]:.2f}" for entity in sorted(there))
     return f"{gone.total() / there.total():.3f} ({by_entity})"
+
+
+def _precision(redacted: list[str]) -> str:
+    """How much of what was taken out of kr-pii-injected-dev, which comes first, was personal; by our own names."""
+    found, right = Counter[str](), Counter[str]()
+    rows = map(json.loads, (DATA / "kr-pii-injected-dev/data.jsonl").read_text("utf-8").splitlines())
+    for row_, after in zip(rows, redacted, strict=False):
+        wanted = Counter(NAMES[span["entity"]] for span in row_["spans"])
+        for name, count in Counter(PLACEHOLDER.findall(after)).items() if row_["kind"] != "carrier_only" else ():
+            found[name] += count
+            right[name] += min(count, wanted[name])
+    by_entity = ", ".join(f"{name} {right[name] / found[name]:.2f}" for name in sorted(found))
+    return f"{right.total() / found.total():.3f} ({by_entity})"
 
 
 def _presidio(folder: Path, texts: list[str]) -> dict[str, Any] | str:

@@ -21,7 +21,8 @@ from include.parts.desk import Support, TicketMail
 from include.product import read_product
 from include.voc_aggregation.sources import opened
 from tests.conftest import NOW
-from tests.dovecot import program, server
+from tests.dovecot import program
+from tests.dovecot import server as dovecot
 from tests.include.customer_support.test_sla import at
 from tests.rows import get, product
 from tests.server import Asked, Reply, serving
@@ -180,7 +181,7 @@ def mail(number: int, subject: str, text: str, **headers: str) -> bytes:
 def test_a_real_mailbox_is_a_desk(ledger: Engine) -> None:
     """Each mail is a ticket, once; what a machine wrote is set aside; of a reply only the customer's own words count."""
     source = {"name": "mails", "kind": "imap", "connection": "mail", "tls": False}
-    with server() as box, imaplib.IMAP4("127.0.0.1", box.port, timeout=30) as client:
+    with dovecot() as box, imaplib.IMAP4("127.0.0.1", box.port, timeout=30) as client:
         client.login("desk", "secret")
 
         def put(*mails: bytes) -> None:
