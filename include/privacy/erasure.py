@@ -3,7 +3,8 @@
 An erased voice stays as a tombstone: its text and author are gone, its id, times, kind and numbers stay, so that counts,
 themes and outcomes add up as before, and the same row of a source doesn't bring it back. What was quoted from it elsewhere
 goes too: a theme that bore its words is named after another voice, and so are its stories. Artifacts hold no feedback: what
-phases keep there are counts of checks, test logs and builds.
+phases keep there are counts of checks, test logs and builds, and reports, which bear names of themes: the next turn renders them
+anew from their numbers in the ledger.
 """
 
 import hashlib
