@@ -1,6 +1,7 @@
 """Voices a second on nsmc-ko-dev, from the file to themes in the ledger, beside TF-IDF and k-means on the same texts."""
 
 import csv
+import os
 import resource
 import tempfile
 import time
@@ -43,15 +44,16 @@ def measure() -> list[dict[str, Any]]:
 def _measured(name: str, model: Model | None) -> tuple[str, float, str]:
     with tempfile.TemporaryDirectory(prefix="closed-loop-bench-") as temporary:
         engine, artifacts = _ledger(Path(temporary), model)
-        start = time.perf_counter()
+        start, before = time.perf_counter(), os.times()
         result = _aggregate(engine, artifacts)
-        seconds = time.perf_counter() - start
+        seconds, spent = time.perf_counter() - start, [now - then for now, then in zip(os.times(), before, strict=True)]
     assert result["models"] == ({"kind": 1} if model else {})
     memory = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1e6
     counts = result["sources"]["reviews"]
     assert counts["read"] == counts["stored"] + counts["duplicates"] + counts["quarantined"]
-    return name, counts["read"] / seconds, (f"peak {memory:.1f} GB in both processes; {counts['quarantined']} quarantined, "
-                                            f"{counts['duplicates']} duplicates")
+    return name, counts["read"] / seconds, (
+        f"peak {memory:.1f} GB in both processes, {sum(spent[:2]):.0f} and {sum(spent[2:4]):.0f} CPU s; "
+        f"{counts['quarantined']} quarantined, {counts['duplicates']} duplicates")
 
 
 def _model(texts: list[str]) -> Model:

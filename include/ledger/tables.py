@@ -122,7 +122,8 @@ erasures = Table("erasures", metadata, _key("id"), _word("product"), _word("kind
 # voice of the ledger, redacted, by `author` (a keyed hash), where that is known.
 labels = Table("labels", metadata, _key("voice_id"), _key("field"), _word("product"), _word("label"), _text("text", True),
                _word("who"), _at("at"), _word("author", True), Index(None, "product", "field"))
-# What was learnt from labels. `status`: promoted, superseded, rolled_back, rejected. `scores`: macro F1 held out, and what ran.
+# What was learnt from labels, and of tickets (`field`: category). `status`: promoted, superseded, rolled_back, rejected.
+# `scores`: macro F1 held out, and what ran.
 models = Table("models", metadata, _key("product"), _key("field"), Column("version", Integer, primary_key=True), _word("status"),
                _count("trained_on"), _count("held_out"), _json("scores"), _text("artifact"), _word("digest"), _at("at"),
                _at("decided_at"), _word("decided_by"))
