@@ -14,6 +14,7 @@ import uvicorn
 from sqlalchemy import Engine
 
 from include import intake_api
+from include.answers import NO, YES
 from include.artifacts import Artifacts
 from include.connection import Connection
 from include.errors import InputError
@@ -22,6 +23,7 @@ from include.ledger.runs import Run
 from include.ledger.tables import inbox, notices, voices
 from include.outcome_review.__main__ import preview
 from include.privacy.erasure import erase
+from include.voc_aggregation import understanding
 from include.voc_aggregation.run import aggregate
 from tests import rows
 from tests.conftest import NOW
@@ -151,3 +153,8 @@ def test_the_letter_can_be_looked_at_before(ledger: Engine, tmp_path: Path, monk
     assert rows.get(ledger, notices) == []
 
 
+
+
+def test_yes_is_praise_and_no_is_none() -> None:
+    assert [understanding.kind(text, 0.8) for text in YES.values()] == ["praise", "praise"]
+    assert [understanding.kind(text, -0.6) for text in NO.values()] == ["bug", "bug"]
