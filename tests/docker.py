@@ -56,7 +56,7 @@ class OwnEngine:
             assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
             if self.daemon is None or self.daemon.poll() is not None:
                 with (self.folder / "log").open("ab") as log:
-                    self.daemon = subprocess.Popen(["dockerd", *places, "-H", self.url, "--bridge=none", *flags], stdout=log,
+                    self.daemon = subprocess.Popen(["dockerd", *places, "-H", self.url, *flags], stdout=log,
                                                    stderr=log)
             time.sleep(0.2)
 
