@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "nights", "duplicates", "understanding", "support",
-         "judge", "deploy", "build", "planning", "nab", "rollup", "dependencies", "compliance",
+         "judge", "deploy", "build", "sdists", "planning", "nab", "rollup", "dependencies", "compliance",
          "reports", "read_api")
 RESULTS = Path(".bench/results.json")
 

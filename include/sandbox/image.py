@@ -30,6 +30,7 @@ OURS = ".closed-loop.dockerfile"  # in the context, beside the product's files
 MB = 1_000_000
 MAX_BYTES = 100_000
 POLL_SECONDS, SIZE_SECONDS = 0.05, 0.5
+SECONDS = 60  # for an answer of the engine
 CPU_PERIOD = 100_000  # microseconds
 _CODE = re.compile(r"returned a non-zero code: (\d+)")
 _FROM = re.compile(r"(--platform=\S+ )?(?P<image>\S+)( as (?P<name>[a-z][a-z0-9._-]*))?", re.IGNORECASE)
@@ -161,11 +162,11 @@ class Watch:
         """The builder knows no limit of processes: it is set as soon as the container is there."""
         self.sizes[step] = 0
         most = {"PidsLimit": self.limits.processes + 1}
-        self.build.client.request("POST", self.build.url(f"containers/{step}/update"), json=most).close()
+        self.build.client.request("POST", self.build.url(f"containers/{step}/update"), json=most, timeout=SECONDS).close()
 
     def _inspected(self, step: str) -> dict[str, Any]:
-        response = self.build.client.request("GET", self.build.url(f"containers/{step}/json"), params={"size": 1})
-        return dict(response.json())
+        url = self.build.url(f"containers/{step}/json")
+        return dict(self.build.client.request("GET", url, params={"size": 1}, timeout=SECONDS).json())
 
 
 def with_dockerfile(archive: bytes, settings: Repository, label: str) -> bytes:
