@@ -27,7 +27,7 @@ from include.product import Product
 
 # package: where its tests are, and what they need besides pytest
 PACKAGES: dict[str, tuple[str, list[str]]] = {
-    "six": ("test_six.py", []), "idna": ("tests", []), "itsdangerous": ("tests", ["freezegun"]), "markupsafe": ("tests", []),
+    "six": ("test_six.py", []), "idna": ("tests", ["hypothesis"]), "itsdangerous": ("tests", ["freezegun"]), "markupsafe": ("tests", []),
     "click": ("tests", []), "iniconfig": ("testing", []), "pluggy": ("testing", []),
     "packaging": ("tests", ["pretend", "hypothesis", "tomli-w"]),
     "more-itertools": ("tests", []), "inflection": ("test_inflection.py", []),
@@ -78,7 +78,7 @@ def _built(package: str, tree: Path, folder: Path, url: str) -> dict[str, Any]:
         subprocess.run(["git", *command], cwd=tree, check=True)
     tests, extras = PACKAGES[package]
     product = Product(name=package, title=package, owner="bench", repository=Repository(
-        url=str(tree), test=f"python -m pytest -p no:cacheprovider --junit-xml=junit.xml {tests}",
+        url=str(tree), timeout_seconds=1800, test=f"python -m pytest -p no:cacheprovider --junit-xml=junit.xml {tests}",
         setup=f"python -m pip install --quiet --no-index --find-links {folder / 'wheels'} . pytest {' '.join(extras)}"))
     artifacts, run = Artifacts(str(folder / "artifacts")), Run("build_and_test", "bench", Key(package), datetime.now(UTC))
     started = time.perf_counter()
