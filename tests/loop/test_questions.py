@@ -1,6 +1,10 @@
-"""What no machine can show, under a real scheduler: a person is asked, the answer is kept for its time, and asked for again."""
+"""Questions to people, under a real scheduler: asked, answered, kept for their time, asked again; and told where they wait too
+long."""
 
+import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,12 +13,13 @@ import pytest
 from sqlalchemy import insert, select
 
 from include.ledger.engine import connect, reading, upgrade, writing
-from include.ledger.tables import attestations, checks, decisions, releases
-from local.airflow import LocalAirflow
+from include.ledger.tables import attestations, checks, decisions, releases, signals
+from local.airflow import LocalAirflow, wait_until
 from local.loop import Loop
 from tests.loop.stage import SETTINGS, free_ports
+from tests.server import Reply, Server
 
-pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(1500)]
 PRODUCT = """\
 name: shop
 title: Shop
@@ -25,24 +30,29 @@ compliance:
   data_inventory:
     - {field: customer.email, purpose: orders, region: KR, retention_days: 365, legal_basis: contract}
   attestation: {by: person, assigned: [admin]}
+alerts:
+  channels: [{connection: pager, allow_hosts: [127.0.0.1]}]
 """
-POLICY, SAFETY = "pipa-privacy-policy", "pipa-safety"  # attested for 180 days, and for 365
+PATIENCE = 540  # seconds; where nothing else runs, a third of a minute does
+POLICY, SAFETY, MINIMUM = "pipa-privacy-policy", "pipa-safety", "pipa-minimum"  # attested for 180 days, 365 and 365
 
 
 class Desk:
     """An Airflow with one product, whose releases are checked at times of the test's own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pager: Server) -> None:
+        self.pager = pager
         home, products = folder / "home", folder / "products"
         products.mkdir()
         (products / "shop.yaml").write_text(PRODUCT)
         self.url = f"sqlite:///{home / 'ledger.db'}"
         upgrade(self.url)
-        self.airflow = LocalAirflow(home, free_ports(1), SETTINGS | {"CLOSED_LOOP_PRODUCTS": str(products)})
+        self.airflow = LocalAirflow(home, free_ports(1), SETTINGS | {
+            "CLOSED_LOOP_PRODUCTS": str(products), "AIRFLOW_CONN_PAGER": json.dumps({"conn_type": "http", "host": pager.url})})
         self.loop = Loop(self.airflow)
 
-    def check(self, version: str, at: datetime, fields: dict[str, str]) -> list[dict[str, Any]]:
-        """Check a release in a run of the time `at`; every question is answered yes with `fields`. Returns the questions."""
+    def check(self, version: str, at: datetime, fields: dict[str, str], late: bool = False) -> list[dict[str, Any]]:
+        """Check a release in a run of the time `at`; every question is answered yes with `fields`, maybe `late`. Returns them."""
         with writing(connect(self.url)) as connection:
             connection.execute(insert(releases).values(
                 key=f"shop|{version}", product="shop", version=version, commit="c" * 40, changelog="", tests={},
@@ -52,12 +62,32 @@ class Desk:
         asked: list[dict[str, Any]] = []
 
         def answer(question: dict[str, Any]) -> None:
+            if late and not asked:
+                self.pass_deadlines()
+                wait_until(lambda: self.late() == ["open"], PATIENCE / 3, "no signal came of the deadline")
+                self.loop.trigger("alerting", "shop")  # nobody need wait for the clock
+                wait_until(lambda: self.told() == ["opened"], PATIENCE / 3, "the deadline was not told")
             asked.append(question)
             self.loop.answer(question, note="seen", **fields)
 
-        self.loop.rest(120, answer=answer)
+        self.loop.rest(PATIENCE, answer=answer)
         assert not (failed := self.loop.failures()), "\n".join(failed)
         return asked
+
+    def pass_deadlines(self) -> None:
+        """Let the deadline of the check be over, as three days later."""
+        with closing(sqlite3.connect(self.airflow.home / "airflow" / "airflow.db", timeout=60)) as airflow, airflow:
+            assert airflow.execute("UPDATE deadline SET deadline_time = '2026-01-01 00:00:00.000000' WHERE dagrun_id IN "
+                                   "(SELECT id FROM dag_run WHERE dag_id = 'compliance_checks')").rowcount == 1
+
+    def late(self) -> list[str]:
+        """What has become of the signals of late runs."""
+        with reading(connect(self.url)) as connection:
+            return list(connection.scalars(select(signals.c.status).where(signals.c.kind == "late")))
+
+    def told(self) -> list[str]:
+        """What the pager was told of them."""
+        return [asked.body["state"] for asked in self.pager.asked if asked.body["kind"] == "late"]
 
     def outcomes(self, version: str) -> dict[str, str]:
         with reading(connect(self.url)) as connection:
@@ -65,10 +95,16 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
+def pager() -> Iterator[Server]:
+    with Server(lambda _: Reply({})).up() as server:
+        yield server
+
+
+@pytest.fixture
+def desk(tmp_path: Path, pager: Server) -> Iterator[Desk]:
+    desk = Desk(tmp_path, pager)
     try:
-        desk.airflow.start()
+        desk.airflow.start(PATIENCE)
         desk.loop.unpause()
         yield desk
     finally:
@@ -77,8 +113,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_an_attestation_is_asked_kept_for_its_time_and_asked_again(desk: Desk) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
-    first, second = now - timedelta(days=200), now - timedelta(days=100)
-    asked = desk.check("1.0.0", first, {"except": SAFETY})[-1]
+    first = now - timedelta(days=200)
+    asked = desk.check("1.0.0", first, {"except": SAFETY}, late=True)[-1]
     assert POLICY in asked["body"].replace("\\", "") and SAFETY in asked["body"].replace("\\", "")
     assert [user["id"] for user in asked["assigned_users"]] == ["admin"]
     with reading(connect(desk.url)) as connection:
@@ -87,9 +123,11 @@ def test_an_attestation_is_asked_kept_for_its_time_and_asked_again(desk: Desk) -
     assert kept[POLICY] == ("admin", "seen", first) and SAFETY not in kept
     assert (decision["gate"], decision["decision"], decision["by"]) == ("attestation", "attested", "admin")
     assert (desk.outcomes("1.0.0")[POLICY], desk.outcomes("1.0.0")[SAFETY]) == ("pass", "not_shown")
-    again = desk.check("1.1.0", second, {})[-1]["body"].replace("\\", "")  # what was not attested is asked for once more
-    assert SAFETY in again and POLICY not in again
-    assert {desk.outcomes("1.1.0")[rule] for rule in (POLICY, SAFETY)} == {"pass"}
-    lapsed = desk.check("1.2.0", now, {})[-1]["body"].replace("\\", "")
-    assert POLICY in lapsed and SAFETY not in lapsed  # 200 days are more than 180, and 100 fewer than 365
-    assert {desk.outcomes("1.2.0")[rule] for rule in (POLICY, SAFETY)} == {"pass"}
+    again = desk.check("1.1.0", now, {})[-1]["body"].replace("\\", "")
+    assert POLICY in again and SAFETY in again and MINIMUM not in again  # lapsed after 180 days, never attested, good for 365
+    assert {desk.outcomes("1.1.0")[rule] for rule in (POLICY, SAFETY, MINIMUM)} == {"pass"}
+    desk.loop.trigger("alerting", "shop")
+    desk.loop.rest(PATIENCE)
+    assert not (failed := desk.loop.failures()), "\n".join(failed)
+    assert (desk.late(), desk.told()) == (["resolved"], ["opened", "resolved"])
+    assert desk.airflow.api("GET", "/dags/compliance_checks/dagVersions")["total_entries"] == 1  # a deadline makes no new ones
