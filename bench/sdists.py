@@ -27,7 +27,8 @@ from include.product import Product
 
 # package: where its tests are, and what they need besides pytest
 PACKAGES: dict[str, tuple[str, list[str]]] = {
-    "six": ("test_six.py", []), "idna": ("tests", ["hypothesis"]), "itsdangerous": ("tests", ["freezegun"]), "markupsafe": ("tests", []),
+    "six": ("test_six.py", []), "idna": ("tests", ["hypothesis"]), "itsdangerous": ("tests", ["freezegun"]),
+    "markupsafe": ("tests", []),
     "click": ("tests", []), "iniconfig": ("testing", []), "pluggy": ("testing", []),
     "packaging": ("tests", ["pretend", "hypothesis", "tomli-w"]),
     "more-itertools": ("tests", []), "inflection": ("test_inflection.py", []),
