@@ -98,7 +98,7 @@ def archive(fault: str = "", padding: int = 0) -> bytes:
 def product(port: int | None = None, name: str = "shop", canary: dict[str, Any] | None = None, **changes: Any) -> Product:
     """A product with two replicas whose canary is short."""
     quick = {"steps": [10, 50, 100], "seconds": 6, "min_requests": 20, "max_error_rate": 0.05}
-    deployment = {"command": "python app.py {port}", "port": port or free_ports(1)[0], "replicas": 2, "start_seconds": 8,
+    deployment = {"command": "python app.py {port}", "port": port or free_ports(1)[0], "replicas": 2, "start_seconds": 60,
                   "canary": quick | (canary or {})}
     return Product.model_validate({"name": name, "title": "Tea shop", "owner": "team-shop", "deployment": deployment | changes})
 

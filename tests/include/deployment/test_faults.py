@@ -49,7 +49,7 @@ deploy(connect(ledger), Product.model_validate_json(product), run_of(version, 5)
 """
 
 
-def until(condition: Callable[[], object], seconds: float = 15) -> None:
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"

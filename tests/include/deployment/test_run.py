@@ -279,7 +279,7 @@ def test_a_running_version_that_cannot_start_any_more_does_not_keep_its_mend_awa
     candidate(ledger, artifacts, "1.1.0")
     with writing(ledger) as connection:
         connection.execute(update(releases).where(releases.c.version == "1.0.0").values(status="deployed"))
-    shop = product(replicas=1, start_seconds=3)
+    shop = product(replicas=1, start_seconds=8)
     result = deploy(ledger, shop, run_of("1.1.0"), artifacts)
     assert (result["status"], result["previous"]) == ("succeeded", "1.0.0")
     assert statuses(ledger) == {"1.0.0": "superseded", "1.1.0": "deployed"}

@@ -68,13 +68,14 @@ def test_the_same_archive_goes_through_staging(ledger: Engine, artifacts: Artifa
 ])
 def test_what_fails_in_staging_never_meets_a_customer(ledger: Engine, artifacts: Artifacts, fault: str,
                                                       smoke: list[dict[str, Any]], why: str) -> None:
-    shop = staged([], start_seconds=5)
+    shop = staged([])
     assert shop.deployment and shop.deployment.staging
     candidate(ledger, artifacts, "1.0.0")
     candidate(ledger, artifacts, "1.1.0", fault)
     deploy(ledger, shop, run_of("1.0.0"), artifacts)
     strict = shop.deployment.staging.model_validate(shop.deployment.staging.model_dump() | {"smoke": smoke})
-    shop = shop.model_copy(update={"deployment": shop.deployment.model_copy(update={"staging": strict})})
+    shop = shop.model_copy(update={"deployment": shop.deployment.model_copy(update={
+        "staging": strict, "start_seconds": 3 if fault == "exits" else 60})})
     with Customers(shop.deployment.port, methods=("GET",)).asking() as customers:
         result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
     assert (result["status"], result["publish"], customers.failures, set(customers.seen)) == ("failed", [], [], {"1.0.0"})

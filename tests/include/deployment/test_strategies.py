@@ -35,11 +35,14 @@ def test_no_request_fails(ledger: Engine, artifacts: Artifacts, strategy: str, w
 
 @pytest.mark.parametrize(("strategy", "fault"), [("rolling", "unavailable"), ("rolling", "unhealthy"), ("canary", "unhealthy")])
 def test_the_way_back(ledger: Engine, artifacts: Artifacts, strategy: str, fault: str) -> None:
-    shop = product(strategy=strategy, start_seconds=3)
+    patient = product(strategy=strategy)
+    assert patient.deployment
+    shop = patient.model_copy(update={"deployment": patient.deployment.model_copy(update={
+        "start_seconds": 3 if fault == "unhealthy" else 60})})
     assert shop.deployment
     candidate(ledger, artifacts, "1.0.0")
     candidate(ledger, artifacts, "1.1.0", fault)
-    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    deploy(ledger, patient, run_of("1.0.0"), artifacts)
     with Customers(shop.deployment.port, methods=("GET",)).asking() as customers:
         result = deploy(ledger, shop, run_of("1.1.0", 5), artifacts)
     assert (result["status"], customers.failures) == ("rolled_back" if fault == "unavailable" else "failed", [])

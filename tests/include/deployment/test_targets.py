@@ -69,7 +69,7 @@ def adapter() -> Iterator[dict[str, Any]]:
 def made(request: pytest.FixtureRequest) -> Iterator[Made]:
     """Makes products that run on the target."""
     with request.param() as settings:
-        yield lambda **more: product(start_seconds=30, **settings, **more)
+        yield lambda **more: product(**settings, **more)
 
 
 def agreed(engine: Engine, shop: Product, version: str) -> None:
