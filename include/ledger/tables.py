@@ -285,8 +285,8 @@ signals = Table("signals", metadata, _key("fingerprint"), _word("product"), _wor
                 _json("detail"), _word("status"), _word("release", True), _at("first_at"), _at("last_at"),
                 _word("acknowledged_by", True), _at("acknowledged_at", True), Index(None, "product", "status"))
 # What was told of a signal, once a channel for each `state` (opened, acknowledged, resolved) of each time that it opened.
-# `status`: waiting, sending (written before it is sent; one that was cut off is sent again, with the same id), sent, failed (tried
-# again), given_up, dropped (it was over before it could be told).
+# `status`: waiting, sending (written before it is sent; one that was cut off is sent again, with the same id), sent, failed
+# (tried again), given_up, dropped (it was over before it could be told).
 alerts = Table("alerts", metadata, _key("fingerprint"), Column("opened_at", UtcDateTime, primary_key=True), _key("state"),
                _key("channel"), _word("product"), _word("status"), _count("attempts"), _text("problem", True), _at("made_at"),
                _at("tried_at", True), _at("sent_at", True), Index(None, "product", "status"))
@@ -341,8 +341,8 @@ notices = Table("notices", metadata, _key("story_id", "stories.id"), _key("autho
                 _at("answered_at", True),
                 Index(None, "product", "status"))
 
-# Step 4: reports. `cause`: schedule, release, hand (`asked_by` is who). `numbers` is the report itself, all else a rendering of it:
-# `files` names those by language and kind, with their digests; `digest` is that of the numbers which they show. `previous` is the
+# Step 4: reports. `cause`: schedule, release, hand (`asked_by` is who). `numbers` is the report itself, all else a rendering of
+# it: `files` names those by language and kind, with their digests; `digest` is that of the numbers which they show. `previous` is the
 # report that it is compared with.
 reports = Table("reports", metadata, _key("id"), _word("product"), _word("audience"), _word("cause"), _word("asked_by", True),
                 _at("since"), _at("at"), _word("previous", True), _json("numbers"), _word("digest"), _json("files"),
