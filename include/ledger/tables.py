@@ -342,8 +342,8 @@ notices = Table("notices", metadata, _key("story_id", "stories.id"), _key("autho
                 Index(None, "product", "status"))
 
 # Step 4: reports. `cause`: schedule, release, hand (`asked_by` is who). `numbers` is the report itself, all else a rendering of
-# it: `files` names those by language and kind, with their digests; `digest` is that of the numbers which they show. `previous` is the
-# report that it is compared with.
+# it: `files` names those by language and kind, with their digests; `digest` is that of the numbers which they show. `previous` is
+# the report that it is compared with.
 reports = Table("reports", metadata, _key("id"), _word("product"), _word("audience"), _word("cause"), _word("asked_by", True),
                 _at("since"), _at("at"), _word("previous", True), _json("numbers"), _word("digest"), _json("files"),
                 Index(None, "product", "audience", "at"))
