@@ -80,6 +80,7 @@ def _release(folder: Path, url: str) -> None:
     ledger = folder / "ledger.db"
     if not ledger.exists():
         upgrade(f"sqlite:///{ledger}")
+        connect(f"sqlite:///{ledger}").dispose()  # all of it is in one file now
     with tempfile.TemporaryDirectory(dir=folder) as home:
         os.environ["CLOSED_LOOP_HOME"] = home
         product = Product(name="shop", title="Shop", owner="bench", repository=SETTINGS.model_copy(update={"url": url}))
