@@ -13,6 +13,7 @@ from include.ledger.tables import (
     delivery_metrics,
     deployment_steps,
     deployment_verdicts,
+    incidents,
     outcomes,
     phase_runs,
     signals,
@@ -78,6 +79,11 @@ def turned(ledger: Engine) -> None:
     put(ledger, signals, {
         "fingerprint": "f-1", "product": "shop", "kind": "slo", "severity": "high", "title": "Budget burns", "detail": {},
         "status": "open", "release": None, "first_at": NOW - timedelta(hours=3), "last_at": NOW})
+    put(ledger, incidents, {
+        "id": "i-1", "product": "shop", "cause": "slo", "severity": "high", "title": "Checkout fails", "signals": ["f-1"],
+        "status": "open", "owner": "team-shop", "opened_at": NOW - timedelta(hours=3), "resolved_at": None,
+        "timeline": [{"at": NOW.isoformat(), "what": "opened", "who": None, "text": "<i>Budget burns</i>"}],
+        "postmortem": "sha256/bb/bb.md", "page": "sha256/bb/bb.html", "at": NOW})
     run(ledger, "voc_aggregation", 40, publish=["shop"])
     run(ledger, "voc_aggregation", 4)
     run(ledger, "build_and_test", 9, publish=["shop|1.1.0"])

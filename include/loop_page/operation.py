@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from include.ledger.tables import delivery_metrics, phase_runs, signals, slo_status
+from include.ledger.tables import delivery_metrics, incidents, phase_runs, signals, slo_status
 from include.loop_page import shapes
 
 POINTS = 60  # of each objective and metric
-SIGNALS = 100
+SIGNALS, INCIDENTS = 100, 20
 
 # The loop's own metrics, as include.loop_metrics takes them: unit and meaning.
 LOOP = {
@@ -31,7 +31,7 @@ LOOP = {
 
 
 def operation(connection: Connection, product: str) -> shapes.Operation:
-    """Objectives and signals: what is open first, then what was over last."""
+    """Objectives, signals and incidents: what is open first, then what was over last."""
     slos: dict[str, shapes.Slo] = {}
     names = connection.scalars(select(slo_status.c.slo).where(slo_status.c.product == product).distinct())
     for name in sorted(names):
@@ -41,7 +41,11 @@ def operation(connection: Connection, product: str) -> shapes.Operation:
     fields = tuple(signals.c[name] for name in shapes.Signal.model_fields)
     told = [shapes.Signal(**row) for row in connection.execute(
         select(*fields).where(signals.c.product == product).order_by(signals.c.last_at.desc()).limit(SIGNALS)).mappings()]
-    return shapes.Operation(slos=list(slos.values()), signals=sorted(told, key=lambda signal: signal.status != "open"))
+    known = tuple(incidents.c[name] for name in shapes.Incident.model_fields)
+    happened = [shapes.Incident(**row) for row in connection.execute(
+        select(*known).where(incidents.c.product == product).order_by(incidents.c.opened_at.desc()).limit(INCIDENTS)).mappings()]
+    return shapes.Operation(slos=list(slos.values()), signals=sorted(told, key=lambda signal: signal.status != "open"),
+                            incidents=sorted(happened, key=lambda incident: incident.status != "open"))
 
 
 def slo_query(product: str, name: str) -> Select[Any]:

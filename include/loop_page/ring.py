@@ -22,7 +22,7 @@ from include.loop_page import shapes
 from include.loop_page.themes import LIVE
 from include.product import Product
 
-# The phases as the ring has them: the step's number, and whom each wakes (`include/cycle.py` says by which assets).
+# The phases as the ring has them: the step's number, and whom of the ring each wakes (`include/cycle.py` says by which assets).
 PHASES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "voc_aggregation": (1, ("story_writing", "outcome_review")),
     "story_writing": (2, ("dependency_management",)),
@@ -32,8 +32,10 @@ PHASES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "build_and_test": (7, ("compliance_checks", "user_testing", "deployment")),
     "compliance_checks": (10, ("deployment", "voc_aggregation")),
     "user_testing": (8, ("deployment",)),
-    "deployment": (9, ("monitoring_rollups", "dependency_management", "story_writing", "voc_aggregation")),
+    "deployment": (9, ("monitoring_rollups", "dependency_management", "story_writing", "stakeholder_reporting",
+                       "voc_aggregation")),
     "monitoring_rollups": (11, ("voc_aggregation",)),
+    "stakeholder_reporting": (4, ()),
     "customer_support": (12, ("voc_aggregation",)),
     "outcome_review": (None, ()),
 }

@@ -306,11 +306,37 @@ class Signal(BaseModel):
     acknowledged_at: datetime | None
 
 
+class Fact(BaseModel):
+    """One fact of an incident's timeline."""
+
+    at: datetime
+    what: str
+    who: str | None = None
+    text: str | None = None
+
+
+class Incident(BaseModel):
+    """Signals of high severity by their cause, with what happened. `postmortem` and `page` are artifacts' names."""
+
+    id: str
+    title: str
+    cause: str
+    severity: str
+    status: str
+    owner: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    timeline: list[Fact]
+    postmortem: str
+    page: str
+
+
 class Operation(BaseModel):
     """How a product runs: its objectives, what is open, and what was resolved lately."""
 
     slos: list[Slo]
     signals: list[Signal]
+    incidents: list[Incident]
 
 
 class Point(BaseModel):

@@ -80,6 +80,14 @@ def test_the_loop_is_closed() -> None:
     assert "voc_aggregation" in wakes["operations/signals"]
 
 
+def test_the_loop_page_shows_the_cycle() -> None:
+    from include.loop_page.ring import PHASES
+
+    assert set(PHASES) == set(CYCLE) - STARTERS - {"alerting"}  # which tells people, and wakes nobody
+    for phase, (_, wakes) in PHASES.items():
+        assert set(wakes) == {dag for dag, (heard, _) in CYCLE.items() if heard & CYCLE[phase][1]} - {"alerting"}, phase
+
+
 def test_the_forms_of_corrections_offer_what_there_is(bag: "DagBag") -> None:
     from include.voc_aggregation.classifier import FIELDS
     from include.voc_aggregation.forms import ACTIONS

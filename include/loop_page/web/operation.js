@@ -23,6 +23,15 @@ function Signals({ t, product, signals }) {
       signal.acknowledged_by ?? (signal.status === "open" ? h(Send, { t, dag: "acknowledge_signal", conf: () => ({ product: product.name, signal: signal.fingerprint }) }, t("acknowledge")) : "–")] })) });
 }
 
+const Incidents = ({ t, incidents }) => incidents.length
+  ? h(Box, { as: "ul", listStyleType: "none" }, incidents.map((incident) => h(Box, { as: "li", key: incident.id, py: 2, borderBottomWidth: "1px" },
+      h(Flex, { gap: 2, wrap: "wrap", align: "center" }, h("bdi", { dir: "auto" }, incident.title), h(Word, { t }, incident.severity), h(Word, { t }, incident.status),
+        h(Box, { as: "span", color: "fg.muted" }, incident.owner, " · ", t.time(incident.opened_at), incident.resolved_at ? ` – ${t.time(incident.resolved_at)}` : "")),
+      h("details", null, h("summary", { style: { cursor: "pointer" } }, t("timeline", { n: incident.timeline.length })),
+        h(Box, { as: "ol", ps: 4 }, incident.timeline.map((fact, place) => h("li", { key: place }, t.time(fact.at), " – ", fact.what, fact.who ? ` (${fact.who})` : "", fact.text ? h(Said, null, fact.text) : null))),
+        h(Box, { as: "code", fontSize: "xs", overflowWrap: "anywhere" }, t("postmortem"), ": ", incident.postmortem)))))
+  : h(Text, { color: "fg.muted" }, t("no_incidents"));
+
 const Metrics = ({ t, label, metrics }) => metrics.length
   ? h(Rows, { label, head: [t("metric"), t("now"), t("over"), t("definition")], rows: metrics.map((metric) => {
       const now = metric.points.at(-1);
@@ -39,6 +48,7 @@ export function Operation({ t, product }) {
   return h(Flex, { direction: "column", gap: 4 },
     h(Card, { title: t("objectives") }, h(Answer, { of: running, t }, ({ slos }) => h(Objectives, { t, slos }))),
     h(Card, { title: t("signals") }, h(Answer, { of: running, t }, ({ signals }) => h(Signals, { t, product, signals }))),
+    h(Card, { title: t("incidents") }, h(Answer, { of: running, t }, ({ incidents }) => h(Incidents, { t, incidents }))),
     h(Card, { title: t("delivery") }, h(Answer, { of: measured, t }, ({ delivery }) => h(Metrics, { t, label: t("delivery"), metrics: delivery }))),
     h(Card, { title: t("loop_metrics") }, h(Answer, { of: measured, t }, ({ loop }) => h(Metrics, { t, label: t("loop_metrics"), metrics: loop }))));
 }

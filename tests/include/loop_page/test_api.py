@@ -45,7 +45,7 @@ def test_all_products_at_once(api: TestClient, ledger: Engine) -> None:
     parcels, shop = found["items"]
     assert (parcels["waits"], parcels["running"], parcels["themes"]) == ([], None, 0)
     assert all(phase["last"] is None for phase in parcels["phases"])
-    assert (shop["running"], shop["themes"], len(shop["phases"])) == ("1.1.0", 2, 12)
+    assert (shop["running"], shop["themes"], len(shop["phases"])) == ("1.1.0", 2, 13)
 
 
 def test_each_phase_says_when_it_ran_and_what_it_published(api: TestClient, ledger: Engine) -> None:
@@ -179,7 +179,11 @@ def test_releases_have_gates_checks_and_a_canary(api: TestClient, ledger: Engine
 
 def test_operation_and_metrics_come_oldest_first_with_definitions(api: TestClient, ledger: Engine) -> None:
     turned(ledger)
-    [slo] = get(api, "/products/shop/operation")["slos"]
+    running = get(api, "/products/shop/operation")
+    [incident] = running["incidents"]
+    assert (incident["id"], incident["timeline"][0]["text"]) == ("i-1", "<i>Budget burns</i>")
+    assert [signal["fingerprint"] for signal in running["signals"]] == ["f-1"]
+    [slo] = running["slos"]
     assert [point["budget_left"] for point in slo["points"]] == [0.9, 0.4]
     metrics = get(api, "/products/shop/metrics")
     [lead] = metrics["delivery"]
