@@ -4,7 +4,7 @@ import base64
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.answer_link import VALID, ExpiredLinkError, ForgedLinkError, link, opened
@@ -35,6 +35,7 @@ def test_forged(token: str, product: str, secret: bytes) -> None:
         opened(token, product, NOW, secret)
 
 
+@settings(deadline=None)
 @given(place=st.integers(0, 36), bit=st.integers(0, 7))
 def test_each_bit_counts(place: int, bit: int) -> None:
     content = bytearray(base64.urlsafe_b64decode(TOKEN + "=="))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -47,6 +47,7 @@ def test_what_is_no_line_is_counted(line: bytes) -> None:
     assert (len(frame), malformed) == (1, 1)
 
 
+@settings(deadline=None)
 @given(content=st.lists(st.binary(max_size=60).map(lambda part: part.replace(b"\n", b"") + b"\n")).map(b"".join))
 def test_whatever_comes_is_counted(content: bytes) -> None:
     for frame, malformed in (combined(content), any_json(content, JsonFields())):

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -30,6 +30,7 @@ def summed(*parts: Groups) -> Groups:
     return found
 
 
+@settings(deadline=None)
 @given(first=GROUPS, second=GROUPS)
 def test_any_split_gives_the_same_hours_and_days(first: Groups, second: Groups) -> None:
     for span in SPANS:

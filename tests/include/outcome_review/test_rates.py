@@ -3,7 +3,7 @@
 from math import inf, isclose
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
@@ -64,6 +64,7 @@ def test_many_looks_need_more_each() -> None:
     assert verdicts([one] * 10) == [RELIEVED] * 10  # ten such looks lend each other credit
 
 
+@settings(deadline=None)
 @given(ARMS, ARMS)
 def test_the_interval_holds_the_ratio_and_turns_with_the_arms(before: Arm, after: Arm) -> None:
     found, turned = effect(Look(before, after)), effect(Look(after, before))
@@ -74,6 +75,7 @@ def test_the_interval_holds_the_ratio_and_turns_with_the_arms(before: Arm, after
     assert min(for_relief(Look(before, after)), for_rise(Look(before, after))) < 3  # never both
 
 
+@settings(deadline=None)
 @given(ARMS, ARMS, st.floats(0.1, 100))
 def test_the_unit_of_exposure_does_not_matter(before: Arm, after: Arm, unit: float) -> None:
     look = Look(before, after)

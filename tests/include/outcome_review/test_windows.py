@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.outcome_review.windows import Shipment, spans
@@ -40,6 +40,7 @@ def test_a_later_fix_ends_the_earlier_one_and_is_compared_with_it() -> None:
     assert (after.start, after.end) == (before.start, before.end) == (at(102), at(200))
 
 
+@settings(deadline=None)
 @given(started=TIMES, took=st.integers(0, 900), mixed=st.none() | TIMES, heard_from=TIMES, heard_to=TIMES)
 def test_spans_never_overlap_nor_leave_what_was_heard(started: datetime, took: int, mixed: datetime | None, heard_from: datetime,
                                                       heard_to: datetime) -> None:
