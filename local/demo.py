@@ -27,6 +27,7 @@ from include.ledger.tables import (
     commits,
     deployments,
     outcomes,
+    reports,
     scope_items,
     scopes,
     signals,
@@ -280,6 +281,17 @@ class Demo:
             if row.best:
                 print(f"        suggested: {plain(row.best, 110)}")
 
+    def show_reports(self) -> None:
+        """Where the newest report of each audience lies."""
+        newest = select(func.max(reports.c.at)).where(reports.c.product == "shop").group_by(reports.c.audience)
+        query = select(reports).where(reports.c.product == "shop", reports.c.at.in_(newest)).order_by(reports.c.audience)
+        with reading(self.ledger) as connection:
+            rows = connection.execute(query).all()
+        print("\nReports (PDF and JSON lie beside)")
+        for row in rows:
+            for language, files in row.files.items():
+                print(f"  {row.audience:<10} {language}  {self.folder / 'artifacts' / files['html'][0]}")
+
     def show_own(self, product: str) -> None:
         """What became of your own file: its themes, and the stories that the scope takes in."""
         largest = select(themes.c.name, themes.c.size, themes.c.kind, themes.c.language).where(
@@ -344,6 +356,7 @@ def main() -> None:
     demo.show()
     demo.show_dependencies()
     demo.show_desk()
+    demo.show_reports()
     if arguments.fault:
         demo.show_fault()
     demo.show_canary()
