@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 
 from bench.rows import row
+from include.ledger import search
 from include.ledger.engine import connect, upgrade, upsert, writing
 from include.ledger.tables import phase_runs, theme_voices, themes, voices
 from include.loop_page.api import app
@@ -53,6 +54,7 @@ def filled(engine: Engine) -> None:
                 "language": rng.choice(["en", "ko"]), "kind": rng.choices(kinds, (70, 20, 9, 1))[0],
                 "severity": rng.choice(levels), "sentiment": 0.0, "rating": None, "author": f"a{number}",
                 "written_at": NOW - timedelta(minutes=(VOICES - number) * 525_600 / VOICES), "heard_at": NOW} for number in told])
+            search.add(connection, [f"v{number}" for number in told])
             upsert(connection, theme_voices, [{"theme_id": names[places[number]], "voice_id": f"v{number}", "similarity": 0.8,
                                                "quote": number % 50 == 0, "home": None} for number in told])
         upsert(connection, phase_runs, [{"phase": phase, "run_id": f"{phase} {night}", "key": "shop",

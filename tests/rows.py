@@ -9,6 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from sqlalchemy import Engine, Table, select
 
+from include.ledger import search
 from include.ledger.engine import upsert, writing
 from include.ledger.tables import deployments, events, releases, rollups, stories, story_themes, theme_voices, themes, voices
 from include.product import Product
@@ -23,9 +24,11 @@ def product(**fields: Any) -> Product:
 
 
 def put(engine: Engine, table: Table, *rows: dict[str, Any]) -> None:
-    """Write rows as they are."""
+    """Write rows as they are; voices can be searched then, as those that a run stores."""
     with writing(engine) as connection:
         upsert(connection, table, rows)
+        if table is voices:
+            search.add(connection, [row["id"] for row in rows])
 
 
 def get(engine: Engine, table: Table, **where: Any) -> list[dict[str, Any]]:

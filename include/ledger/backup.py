@@ -25,6 +25,7 @@ from sqlalchemy import table as light_table
 
 from include.artifacts import Artifacts
 from include.errors import InputError
+from include.ledger import search
 from include.ledger.check import broken
 from include.ledger.engine import connect, reading, upgrade, writing
 from include.ledger.tables import UtcDateTime, metadata
@@ -68,6 +69,7 @@ def restore(folder: Path, url: str, artifacts: Artifacts) -> dict[str, int]:
         for table in metadata.sorted_tables:
             if table.name in manifest["rows"]:
                 _load(connection, table, _file(folder, table.name))
+        search.add(connection)
     upgrade(url)
     if found := broken(engine, artifacts):
         raise InputError(f"{folder}: restored, but {'; '.join(f'{item.states} {item.rows[0]}' for item in found)}")

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, exists, func, or_, select
 
 from include.artifacts import Artifacts
+from include.ledger import search
 from include.ledger.tables import (
     checks,
     commit_stories,
@@ -63,6 +64,13 @@ def nothing_set_aside_is_lost(connection: Connection) -> Iterator[str]:
     for place in sorted(there.keys() | told.keys()):
         if not bool(told.get(place, 0)) <= there.get(place, 0) <= told.get(place, 0):
             yield f"{'/'.join(place)}: {told.get(place, 0)} quarantined, {there.get(place, 0)} there"
+
+
+def voices_can_be_searched(connection: Connection) -> Iterator[str]:
+    """A search knows every voice."""
+    if connection.dialect.name == "sqlite":  # PostgreSQL keeps its index by itself
+        missing = select(voices.c.id).where(voices.c.id.not_in(select(search.ROWS.c.voice_id))).order_by(voices.c.id)
+        yield from _each(connection, missing, "voice {} is in no search")
 
 
 def copies_have_originals(connection: Connection) -> Iterator[str]:
@@ -215,9 +223,10 @@ def what_was_erased_is_gone(connection: Connection) -> Iterator[str]:
 
 
 INVARIANTS: tuple[Invariant, ...] = (
-    intakes_add_up, no_voice_is_lost, nothing_set_aside_is_lost, copies_have_originals, themes_count_their_voices,
-    merged_themes_live_on, stories_rest_on_voices, the_chain_is_whole, nothing_deployed_without_its_gates, one_running_truth,
-    the_trail_is_untouched, the_trail_is_gapless, figures_are_possible, what_was_erased_is_gone)
+    intakes_add_up, no_voice_is_lost, nothing_set_aside_is_lost, voices_can_be_searched, copies_have_originals,
+    themes_count_their_voices, merged_themes_live_on, stories_rest_on_voices, the_chain_is_whole,
+    nothing_deployed_without_its_gates, one_running_truth, the_trail_is_untouched, the_trail_is_gapless, figures_are_possible,
+    what_was_erased_is_gone)
 
 
 def artifacts_are_whole(connection: Connection, artifacts: Artifacts) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The index of voices' words: a search finds voices by the beginnings of words, as "coup" finds "coupon" and 쿠폰 finds 쿠폰이.
 
-The database keeps it: an FTS5 index that triggers follow in SQLite, a GIN index in PostgreSQL. A voice that was erased is found
-by none of its words any more.
+PostgreSQL keeps a GIN index by itself. In SQLite it is an FTS5 index: who stores voices adds them in one go (`add`; voice by
+voice it takes seven times as long), and triggers follow what is changed or erased, which is found by none of its words any more.
 """
 
 import re
@@ -17,7 +17,7 @@ from include.ledger.tables import voices
 
 NAME = "voice_search"
 MOST = 8  # words of one search
-_ROWS = table("voice_search_rows", column("row"), column("voice_id"))
+ROWS = table("voice_search_rows", column("row"), column("voice_id"))
 _FOUND = table(NAME, column("rowid"), column(NAME))
 _WORDS = "to_tsvector('simple'::regconfig, left({text}, 100000))"  # an index is used where its very words stand
 _VECTOR: ColumnElement[Any] = literal_column(_WORDS.format(text="voices.text"))
@@ -31,9 +31,6 @@ _FORGET = "DELETE FROM voice_search_rows WHERE voice_id = old.id;"
 _SQLITE = (
     "CREATE TABLE voice_search_rows(row INTEGER PRIMARY KEY, voice_id TEXT NOT NULL UNIQUE)",
     "CREATE VIRTUAL TABLE voice_search USING fts5(text, content='', tokenize='unicode61', prefix='2 3')",
-    "INSERT INTO voice_search_rows(voice_id) SELECT id FROM voices ORDER BY heard_at, id",
-    "INSERT INTO voice_search(rowid, text) SELECT row, text FROM voice_search_rows JOIN voices ON voices.id = voice_id",
-    f"CREATE TRIGGER voice_search_added AFTER INSERT ON voices BEGIN {_ADD} END",
     f"CREATE TRIGGER voice_search_changed AFTER UPDATE OF text ON voices WHEN old.text <> new.text BEGIN {_LEAVE} {_ADD} END",
     f"CREATE TRIGGER voice_search_gone AFTER DELETE ON voices BEGIN {_LEAVE} {_FORGET} END",
 )
@@ -49,8 +46,22 @@ def prepare(connection: Connection) -> None:
         return
     for statement in _SQLITE:
         connection.exec_driver_sql(statement)
+    add(connection)
     if sqlite3.sqlite_version_info >= (3, 42):  # then words that leave leave no trace in the file
         connection.exec_driver_sql("INSERT INTO voice_search(voice_search, rank) VALUES ('secure-delete', 1)")
+
+
+def add(connection: Connection, ids: Sequence[str] | None = None) -> None:
+    """Let the voices `ids` be found, in this order, or all that are there; those that can be found already stay as they are."""
+    if connection.dialect.name == "postgresql":
+        return
+    before = connection.scalar(text("SELECT coalesce(max(row), 0) FROM voice_search_rows"))
+    if ids is None:
+        connection.execute(text("INSERT OR IGNORE INTO voice_search_rows(voice_id) SELECT id FROM voices ORDER BY heard_at, id"))
+    elif ids:
+        connection.exec_driver_sql("INSERT OR IGNORE INTO voice_search_rows(voice_id) VALUES (?)", [(name,) for name in ids])
+    connection.execute(text("INSERT INTO voice_search(rowid, text) SELECT row, text FROM voice_search_rows "
+                            "JOIN voices ON voices.id = voice_id WHERE row > :before"), {"before": before})
 
 
 def is_table_of_ours(name: str | None, kind: str, _: Any) -> bool:
@@ -76,8 +87,8 @@ def found(connection: Connection, asked: list[str], before: Sequence[Any] = ()) 
                 .order_by(voices.c.heard_at.desc(), voices.c.id.desc()))
     match = " ".join(f'"{word}"*' for word in asked)
     within = [_FOUND.c.rowid < before[0]] if before else []
-    return (select(_ROWS.c.voice_id.label("id"), _FOUND.c.rowid.label("place"))
-            .join_from(_FOUND, _ROWS, _ROWS.c.row == _FOUND.c.rowid)
+    return (select(ROWS.c.voice_id.label("id"), _FOUND.c.rowid.label("place"))
+            .join_from(_FOUND, ROWS, ROWS.c.row == _FOUND.c.rowid)
             .where(_FOUND.c[NAME].op("MATCH")(literal(match)), *within).order_by(_FOUND.c.rowid.desc()))
 
 

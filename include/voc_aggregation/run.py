@@ -12,7 +12,7 @@ from include.artifacts import Artifacts
 from include.assistant import Assistant
 from include.connection import Connections, no_connections
 from include.errors import InputError
-from include.ledger import trail
+from include.ledger import search, trail
 from include.ledger.engine import upsert
 from include.ledger.models import write as write_models
 from include.ledger.runs import Result, Run, finish, lease, result_of
@@ -174,6 +174,7 @@ def _write_intakes(connection: Connection, run: Run, found: list[Intake], heard:
         upsert(connection, quarantine, batch, keep=True)
     for batch in heard.voices.batches():
         upsert(connection, voices_table, [row | same.columns(row["id"]) for row in batch], keep=True)
+        search.add(connection, [row["id"] for row in batch])
     contacts.heard(connection, run.product, heard.consents, heard.contact_key)
     trail.record(connection, run, [trail.event(run, "voice.heard", f"{run.product}/{intake.source}", intake.counts())
                                    for intake in found if intake.stored])

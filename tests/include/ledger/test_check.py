@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, update
 
 from include.artifacts import Artifacts
 from include.key import Key
-from include.ledger import check
+from include.ledger import check, search
 from include.ledger.check import broken
 from include.ledger.engine import writing
 from include.ledger.invariants import INVARIANTS
@@ -72,6 +72,7 @@ def filled(ledger: Engine, artifacts: Artifacts) -> Engine:
         add(connection, intakes, run_id="r", product="shop", source="reviews", read=5, stored=3, duplicates=1, quarantined=1)
         for voice in ("v1", "v2", "v3"):
             add(connection, voices, id=voice, product="shop", source="reviews", duplicate_of="v1" if voice == "v3" else None)
+        search.add(connection)
         add(connection, quarantine, id="q", product="shop", source="reviews")
         for theme, size, into in (("t1", 2, None), ("t2", 0, "t1")):
             add(connection, themes, id=theme, product="shop", size=size, merged_into=into, status="merged" if into else "open")
@@ -96,6 +97,7 @@ DAMAGE: dict[str, tuple[Any, str]] = {
     "intakes_add_up": (update(intakes).values(read=6), "run r of reviews: 6 read, 5 accounted for"),
     "no_voice_is_lost": (delete(voices).where(voices.c.id == "v3"), "shop/reviews: 3 stored, 2 there"),
     "nothing_set_aside_is_lost": (delete(quarantine), "shop/reviews: 1 quarantined, 0 there"),
+    "voices_can_be_searched": (delete(search.ROWS).where(search.ROWS.c.voice_id == "v2"), "voice v2 is in no search"),
     "copies_have_originals": (update(voices).where(voices.c.id == "v3").values(duplicate_of="gone"),
                               "voice v3 is a copy of gone"),
     "themes_count_their_voices": (update(themes).where(themes.c.id == "t1").values(size=3), "t1 says 3 and has 2"),

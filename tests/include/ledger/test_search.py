@@ -4,18 +4,21 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, update
 
-from include.ledger.engine import reading, writing
-from include.ledger.search import found, place_of, prepare, words
+from include.ledger.engine import reading, upsert, writing
+from include.ledger.search import add, found, place_of, prepare, words
 from include.ledger.tables import voices
 from tests.conftest import NOW
 from tests.rows import put
 
 
+def voice(name: str, text: str) -> dict[str, Any]:
+    return {"id": name, "product": "shop", "source": "reviews", "origin": "customer", "external_id": name, "text": text,
+            "language": "en", "kind": "bug", "sentiment": 0.0, "rating": None, "author": None, "written_at": NOW, "heard_at": NOW}
+
+
 def heard(ledger: Engine, **texts: str) -> None:
     for name, text in texts.items():
-        put(ledger, voices, {"id": name, "product": "shop", "source": "reviews", "origin": "customer", "external_id": name,
-                             "text": text, "language": "en", "kind": "bug", "sentiment": 0.0, "rating": None, "author": None,
-                             "written_at": NOW, "heard_at": NOW})
+        put(ledger, voices, voice(name, text))
 
 
 def having(ledger: Engine, asked: str, **more: Any) -> set[str]:
@@ -49,13 +52,22 @@ def test_an_erased_voice_is_found_no_more(ledger: Engine) -> None:
 
 def test_voices_of_before_the_index_are_in_it(sqlite_ledger: Engine) -> None:
     with writing(sqlite_ledger) as connection:
-        for kind, name in (("TRIGGER", "voice_search_added"), ("TRIGGER", "voice_search_changed"),
-                           ("TRIGGER", "voice_search_gone"), ("TABLE", "voice_search"), ("TABLE", "voice_search_rows")):
+        upsert(connection, voices, [voice("a", "The coupon was refused")])
+        for kind, name in (("TRIGGER", "voice_search_changed"), ("TRIGGER", "voice_search_gone"),
+                           ("TABLE", "voice_search"), ("TABLE", "voice_search_rows")):
             connection.exec_driver_sql(f"DROP {kind} {name}")
-    heard(sqlite_ledger, a="The coupon was refused")
     for _ in range(2):
         with writing(sqlite_ledger) as connection:
             prepare(connection)
     heard(sqlite_ledger, b="coupons")
     assert having(sqlite_ledger, "coupon") == {"a", "b"}
     assert having(sqlite_ledger, "coupon", before=[2]) == {"a"}
+
+
+def test_a_voice_that_is_added_again_is_found_once(sqlite_ledger: Engine) -> None:
+    heard(sqlite_ledger, a="The coupon was refused")
+    with writing(sqlite_ledger) as connection:
+        upsert(connection, voices, [voice("b", "My coupon")])
+        for ids in (["a"], [], ["b", "a"], None):
+            add(connection, ids)
+        assert [row.id for row in connection.execute(found(connection, ["coupon"]))] == ["b", "a"]
