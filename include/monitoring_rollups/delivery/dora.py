@@ -110,8 +110,49 @@ def _level(reached: Sequence[bool]) -> str:
     return LEVELS[reached.index(True)] if True in reached else LEVELS[-1]
 
 
+@dataclass(frozen=True)
+class Window:
+    """What the metrics count in the time from `since` to `until`: `met` are the deployments that customers met, `failed` those of
+    them that harmed; `leads` and `recoveries` are hours. Windows of several products add up to their team's."""
+
+    since: datetime
+    until: datetime
+    succeeded: tuple[str, ...] = ()
+    met: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    rework: tuple[str, ...] = ()
+    leads: tuple[float, ...] = ()
+    recoveries: tuple[float, ...] = ()
+
+    def __add__(self, other: "Window") -> "Window":
+        if (self.since, self.until) != (other.since, other.until):
+            raise ValueError("windows of different times do not add up")
+        return Window(self.since, self.until, self.succeeded + other.succeeded, self.met + other.met, self.failed + other.failed,
+                      self.rework + other.rework, self.leads + other.leads, self.recoveries + other.recoveries)
+
+    def metrics(self) -> list[Metric]:
+        """The five metrics, in DORA's order."""
+        good, bad, span = len(self.succeeded), len(self.failed), self.until - self.since
+
+        def metric(name: str, value: float | None, n: int, evidence: tuple[str, ...] = ()) -> Metric:
+            return Metric(name, value, n, self.since, self.until, evidence)
+
+        return [
+            metric("deployment_frequency", per_week(good, span), good, self.succeeded),
+            metric("lead_time", median(self.leads) if self.leads else None, len(self.leads)),
+            metric("change_fail_rate", bad / len(self.met) if self.met else None, len(self.met), self.failed),
+            metric("recovery_time", median(self.recoveries) if self.recoveries else None, len(self.recoveries)),
+            metric("rework_rate", len(self.rework) / good if good else None, good, self.rework),
+        ]
+
+
 def metrics(deployments: Iterable[Deployment], failures: Iterable[Failure], since: datetime, until: datetime) -> list[Metric]:
-    """The five metrics of the deployments that finished after `since`, up to `until`, in DORA's order.
+    """The five metrics of a product's deployments that finished after `since`, up to `until`, in DORA's order (see `window`)."""
+    return window(deployments, failures, since, until).metrics()
+
+
+def window(deployments: Iterable[Deployment], failures: Iterable[Failure], since: datetime, until: datetime) -> Window:
+    """What is counted of a product's deployments that finished after `since`, up to `until`.
 
     `deployments` are all that are known, older ones too: a commit counts with the first deployment that brought it.
     """
@@ -121,20 +162,14 @@ def metrics(deployments: Iterable[Deployment], failures: Iterable[Failure], sinc
     succeeded = [item for item in now if item.status == "succeeded"]
     met = [item for item in now if item.status != "failed"]
     failed = [item for item in met if item.status == "rolled_back" or item.undone_at or item.id in harm]
-    leads = _leads(known, since, until)
     times = [time for item in failed if (time := _recovery(item, harm.get(item.id, []), until)) is not None]
     rework = [item for item in succeeded if _is_rework(item, known, harm)]
+    return Window(since, until, _ids(succeeded), _ids(met), _ids(failed), _ids(rework), tuple(_leads(known, since, until)),
+                  tuple(times))
 
-    def metric(name: str, value: float | None, n: int, evidence: Iterable[str] = ()) -> Metric:
-        return Metric(name, value, n, since, until, tuple(evidence))
 
-    return [
-        metric("deployment_frequency", per_week(len(succeeded), until - since), len(succeeded), (item.id for item in succeeded)),
-        metric("lead_time", median(leads) if leads else None, len(leads)),
-        metric("change_fail_rate", len(failed) / len(met) if met else None, len(met), (item.id for item in failed)),
-        metric("recovery_time", median(times) if times else None, len(times)),
-        metric("rework_rate", len(rework) / len(succeeded) if succeeded else None, len(succeeded), (item.id for item in rework)),
-    ]
+def _ids(items: Iterable[Deployment]) -> tuple[str, ...]:
+    return tuple(item.id for item in items)
 
 
 def per_week(count: int, span: timedelta) -> float:

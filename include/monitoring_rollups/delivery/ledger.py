@@ -14,7 +14,7 @@ from include.ledger.runs import Run
 from include.ledger.signals import OF_THE_LOOP
 from include.ledger.tables import commits, delivery_metrics, deployments, releases, rollups, signals
 from include.monitoring_rollups.delivery.attribution import Attribution, Incident, attribute
-from include.monitoring_rollups.delivery.dora import BANDS_OF, Change, Deployment, Failure, Metric, metrics
+from include.monitoring_rollups.delivery.dora import BANDS_OF, Change, Deployment, Failure, Metric, Window, window
 from include.product import Product
 
 BEFORE = timedelta(hours=1)
@@ -25,12 +25,23 @@ _SCOPE = re.compile(r"\w[\w-]*\(([^()]{1,100})\)!?:")
 
 def keep(connection: Connection, product: Product, run: Run) -> list[Metric]:
     """Compute the five metrics at the run's time, and write them; returns them."""
+    counted, found = _window(connection, product, run.at - timedelta(days=product.monitoring.delivery_days), run.at)
+    now = counted.metrics()
+    upsert(connection, delivery_metrics, [_row(product, run, metric, found) for metric in now])
+    return now
+
+
+def of_team(connection: Connection, products: Sequence[Product], since: datetime, until: datetime) -> list[Metric]:
+    """The five metrics of a team that owns `products`, over all of their deployments: rates and medians are not averaged."""
+    return sum((_window(connection, product, since, until)[0] for product in products), Window(since, until)).metrics()
+
+
+def _window(connection: Connection, product: Product, since: datetime,
+            until: datetime) -> tuple[Window, list[tuple[Incident, Attribution]]]:
     known, scopes = _deployments(connection, product)
     found = _attributed(connection, product, known, scopes)
     failures = [Failure(incident.id, item.deployment, incident.at, incident.over_at) for incident, item in found if item.counts]
-    now = metrics(known, failures, run.at - timedelta(days=product.monitoring.delivery_days), run.at)
-    upsert(connection, delivery_metrics, [_row(product, run, metric, found) for metric in now])
-    return now
+    return window(known, failures, since, until), found
 
 
 def _row(product: Product, run: Run, metric: Metric, found: Iterable[tuple[Incident, Attribution]]) -> dict[str, Any]:
