@@ -32,6 +32,7 @@ from include.parts.solutions import Solutions
 from include.parts.stories import Stories
 from include.parts.testing import UserTesting
 from include.parts.voices import Voices
+from include.safe_yaml import checked
 
 MAX_BYTES = 1_000_000
 SCHEMA = Path(__file__).parent / "products" / "schema.json"
@@ -159,9 +160,9 @@ def read_product(path: Path) -> Product:
     if len(text) > MAX_BYTES:
         raise InputError(f"{path}:1:1: larger than {MAX_BYTES:,} bytes")
     try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        root = yaml.compose(checked(text), Loader=yaml.CSafeLoader)
         value = _plain(root) if root is not None else None
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         raise InputError(f"{path}:{place}: no YAML: {getattr(error, 'problem', None) or error}") from error
@@ -190,14 +191,10 @@ def _expanded(text: str, mark: Any) -> str:
 
 
 def _plain(node: yaml.Node) -> Any:
-    """A composed node as plain values, variables replaced. Aliases and repeated fields are refused."""
+    """A composed node as plain values, variables replaced. Repeated fields are refused."""
     constructor = yaml.CSafeLoader("")
-    seen: set[int] = set()
 
     def build(node: yaml.Node) -> Any:
-        if id(node) in seen:
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=node.start_mark)
-        seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             return [build(item) for item in node.value]
         if isinstance(node, yaml.MappingNode):

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from include import safe_yaml
 from include.compliance_checks.regions import laws
 from include.errors import InputError
 from include.markup import plain
@@ -131,8 +132,8 @@ def read_packs(folder: Path) -> dict[str, Pack]:
 
 def _pack(path: Path) -> Pack:
     try:
-        pack = Pack.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        pack = Pack.model_validate(safe_yaml.load_with_aliases(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(f"{path}: {error}") from error
     for rule in pack.rules:
         if rule.check == "attested" and not {"statement", "days"} <= set(rule.parameters):

@@ -13,11 +13,12 @@ from typing import Any
 
 import yaml
 
+from include import safe_yaml
 from include.markup import plain
 
 MAX_BYTES = 5_000_000
-MAX_DEPTH = 100
 MAX_CHANGES = 500
+MAX_REFERENCES = 100
 EMPTY: dict[str, Any] = {}
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
@@ -44,7 +45,7 @@ def load(content: bytes) -> dict[str, Any]:
         raise UnreadableError(f"1: larger than {MAX_BYTES:,} bytes")
     try:
         text = content.decode("utf-8-sig")
-        document = json.loads(text) if text.lstrip()[:1] == "{" else _yaml(text)
+        document = json.loads(text) if text.lstrip()[:1] == "{" else _with_texts_as_keys(safe_yaml.load(text))
     except json.JSONDecodeError as error:
         raise UnreadableError(f"{error.lineno}: no JSON: {error.msg}") from error
     except yaml.YAMLError as error:
@@ -55,16 +56,6 @@ def load(content: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UnreadableError("1: no mapping")
     return document
-
-
-def _yaml(text: str) -> Any:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
-            why = "nested too deep" if depth > MAX_DEPTH else "aliases are not allowed"
-            raise UnreadableError(f"{event.start_mark.line + 1 if event.start_mark else 1}: {why}")
-    return _with_texts_as_keys(yaml.load(text, Loader=yaml.CSafeLoader))
 
 
 def _with_texts_as_keys(value: Any) -> Any:
@@ -282,8 +273,9 @@ def _branches(here: Mapping[str, Any], there: Mapping[str, Any], way: str, where
 
 
 def _resolved(document: Mapping[str, Any], item: Any) -> Mapping[str, Any]:
-    """What an item stands for: a reference within the document is followed, at most MAX_DEPTH times; others stay as they are."""
-    for _ in range(MAX_DEPTH):
+    """What an item stands for: a reference within the document is followed, at most MAX_REFERENCES times; others stay as they
+    are."""
+    for _ in range(MAX_REFERENCES):
         found = _mapping(item)
         pointer = found.get("$ref")
         if not isinstance(pointer, str) or not pointer.startswith("#/"):

@@ -24,6 +24,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from include import safe_yaml
 from include.errors import InputError
 
 Duration = Annotated[str, Field(pattern=r"^[1-9]\d*[mhdwMQY]$")]
@@ -125,12 +126,12 @@ class SLO(Part):
 def load(path: Path) -> SLO:
     """Read one SLO. Raises InputError that names the file, and the field or the line."""
     try:
-        return SLO.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: can't be read: {error}") from error
+        return SLO.model_validate(safe_yaml.load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         raise InputError("\n".join(f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}"
                                    for item in error.errors())) from error
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, no such day, a number of too many digits
+        raise InputError(f"{path}: can't be read: {error}") from error
 
 
 class Measured(BaseModel):

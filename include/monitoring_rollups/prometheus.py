@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from include import safe_yaml
 from include.errors import InputError
 
 WINDOW = "{{.window}}"
@@ -146,13 +147,15 @@ class Objective:
 def objectives(path: Path) -> list[Objective]:
     """Every objective of a file of one or more documents. Raises InputError that names the file and the field."""
     try:
-        documents = [item for item in yaml.safe_load_all(path.read_text(encoding="utf-8")) if item is not None]
+        documents = [item for item in safe_yaml.load_all(path.read_text(encoding="utf-8")) if item is not None]
         return [objective for item in documents for objective in _of(item, path)]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: can't be read: {error}") from error
     except ValidationError as error:
         raise InputError("\n".join(f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}"
                                    for item in error.errors())) from error
+    except InputError:
+        raise
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: can't be read: {error}") from error
 
 
 def _of(document: Any, path: Path) -> list[Objective]:
