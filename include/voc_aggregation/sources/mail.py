@@ -27,7 +27,7 @@ def read(raw: bytes) -> dict[str, Any]:
         raise ValueError("a machine wrote it (Auto-Submitted)")
     words = own_words(_body(message))
     return {"text": "\n".join(filter(None, (_header(message, "Subject"), words))), "id": _header(message, "Message-ID") or None,
-            "written_at": _date(message), "author": parseaddr(_header(message, "From"))[1].lower() or None}
+            "written_at": _date(message), "author": _author(message)}
 
 
 def own_words(text: str) -> str:
@@ -70,6 +70,13 @@ def _header(message: Message, name: str) -> str:
     except HeaderParseError as error:
         raise ValueError(f"{name}: can't be decoded: {error}") from error
     return "".join(part if isinstance(part, str) else _text(part, charset or "latin-1") for part, charset in parts).strip()
+
+
+def _author(message: Message) -> str | None:
+    try:
+        return parseaddr(_header(message, "From"))[1].lower() or None
+    except RecursionError as error:  # comments in comments
+        raise ValueError("From: nested too deep") from error
 
 
 def _date(message: Message) -> str | None:

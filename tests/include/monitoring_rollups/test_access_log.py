@@ -58,7 +58,8 @@ def test_a_truncated_or_replaced_log_is_read_from_its_start(tmp_path: Path, size
 
 WRONG = [b"", b"Proxy web started.", b"{", b"[]", b"null", b'{"at":1}', b"\xff\xfe", b"[" * 2000,
          line(at=True)[:-1], line(at=1.5)[:-1], line(at=-1)[:-1], line(at=2**62)[:-1], line(at=2**70)[:-1],
-         line(status="200")[:-1], line(path=None)[:-1], line(path=5)[:-1], line()[:-1] * 2]
+         line(status="200")[:-1], line(path=None)[:-1], line(path=5)[:-1], line()[:-1] * 2,
+         line()[:-2] + b',"path":"/two/torn/lines"}']
 
 
 @pytest.mark.parametrize("wrong", WRONG)

@@ -43,3 +43,8 @@ def test_whatever_a_mail_holds_it_is_read_or_refused(raw: bytes) -> None:
         assert set(read(raw)) == {"text", "id", "written_at", "author"}
     except ValueError:
         return
+
+
+def test_a_sender_nested_too_deep_is_refused() -> None:
+    with pytest.raises(ValueError, match="From: nested too deep"):
+        read(b"From: a@b" + b"(" * 5000 + b"\r\n\r\ntext\r\n")
