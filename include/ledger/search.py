@@ -23,15 +23,14 @@ _WORDS = "to_tsvector('simple'::regconfig, left({text}, 100000))"  # an index is
 _VECTOR: ColumnElement[Any] = literal_column(_WORDS.format(text="voices.text"))
 
 # `row` stays the same for a voice, which SQLite's own row numbers need not.
-_ADD = """INSERT OR IGNORE INTO voice_search_rows(voice_id) VALUES (new.id);
-INSERT INTO voice_search(rowid, text) SELECT row, new.text FROM voice_search_rows WHERE voice_id = new.id;"""
+_ENTER = "INSERT INTO voice_search(rowid, text) SELECT row, new.text FROM voice_search_rows WHERE voice_id = new.id;"
 _LEAVE = """INSERT INTO voice_search(voice_search, rowid, text) SELECT 'delete', row, old.text FROM voice_search_rows
 WHERE voice_id = old.id;"""
 _FORGET = "DELETE FROM voice_search_rows WHERE voice_id = old.id;"
 _SQLITE = (
     "CREATE TABLE voice_search_rows(row INTEGER PRIMARY KEY, voice_id TEXT NOT NULL UNIQUE)",
     "CREATE VIRTUAL TABLE voice_search USING fts5(text, content='', tokenize='unicode61', prefix='2 3')",
-    f"CREATE TRIGGER voice_search_changed AFTER UPDATE OF text ON voices WHEN old.text <> new.text BEGIN {_LEAVE} {_ADD} END",
+    f"CREATE TRIGGER voice_search_changed AFTER UPDATE OF text ON voices WHEN old.text <> new.text BEGIN {_LEAVE} {_ENTER} END",
     f"CREATE TRIGGER voice_search_gone AFTER DELETE ON voices BEGIN {_LEAVE} {_FORGET} END",
 )
 _POSTGRESQL = f"CREATE INDEX IF NOT EXISTS {NAME} ON voices USING gin ({_WORDS.format(text='text')})"

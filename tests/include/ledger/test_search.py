@@ -71,3 +71,9 @@ def test_a_voice_that_is_added_again_is_found_once(sqlite_ledger: Engine) -> Non
         for ids in (["a"], [], ["b", "a"], None):
             add(connection, ids)
         assert [row.id for row in connection.execute(found(connection, ["coupon"]))] == ["b", "a"]
+
+
+def test_words_that_an_upsert_replaces_are_found(ledger: Engine) -> None:
+    heard(ledger, a="The coupon was refused")
+    heard(ledger, a="The tea was cold")
+    assert (having(ledger, "coupon"), having(ledger, "tea")) == (set(), {"a"})
