@@ -246,6 +246,7 @@ class Demo:
             print(f"  {kind:<11} {text}")
         url = self.airflow.url
         print(f"\nLook around (user {USER}, password {self.airflow.keys['password']}):\n"
+              f"  the loop at a glance   {url}/plugin/closed-loop\n"
               f"  the loop as a graph    {url}/assets\n"
               f"  every run              {url}/dag_runs\n"
               f"  the release form       {url}/dags/release\n"
