@@ -5,7 +5,7 @@ their 99th percentile; all make the score.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log, sqrt
 from typing import Literal
 
@@ -16,6 +16,7 @@ from include.deployment.rules import Counts, Finding, Judgement, unsure
 from include.parts.deployment import Canary, Errors, Latency, Slowest
 
 MOST_SAMPLES = 2000  # latencies of an arm that are compared; more are thinned out evenly
+RESOLUTION = 1  # ms: the log tells whole ones, so 0.9 and 1.1 ms read as 0 and 1
 Z95 = 1.959964  # of the 95 % interval of a difference of error rates
 
 
@@ -59,6 +60,8 @@ def latency(rule: Latency, least: int, baseline: Sequence[float], candidate: Seq
     old, new = (sum(ms) / len(ms) if ms else None for ms in (before, after))
     few = min(len(baseline), len(candidate)) < least
     shift = found.shift
+    if found.classification == "High" and shift and round(shift.estimate) <= RESOLUTION:
+        found = replace(found, classification="Pass", critical=False, why=f"{found.why}, no more than the log can tell apart")
     why = f"mean {_ms(old)} to {_ms(new)}: {found.why} (limit {rule.slower:g} times)".replace("%", " %")
     decision: Literal["pass", "fail", "unsure"] = "unsure" if few else "fail" if found.classification == "High" else "pass"
     effect, low, high = (shift.estimate, shift.low, shift.high) if shift else (None, None, None)
@@ -72,7 +75,7 @@ def slowest(rule: Slowest, baseline: Sequence[float], candidate: Sequence[float]
     if old is None or new is None:
         found = Finding("p99_ms", None, None, None, None, None, rule.slower, len(baseline), len(candidate), "unsure", "too few")
         return found, Verdict("Nodata", rule.critical, 1.0, "too few answers")
-    worse = new.low > rule.slower * old.high
+    worse = new.low > rule.slower * old.high and new.low - old.high > RESOLUTION
     why = (f"99th percentile {_ms(old.value)} ({old.low:.4g} to {old.high:.4g}) to {_ms(new.value)} ({new.low:.4g} to "
            f"{new.high:.4g}) (limit {rule.slower:g} times)")
     verdict = Verdict("High" if worse else "Pass", worse and rule.critical, new.value / old.value if old.value else 1.0, why)

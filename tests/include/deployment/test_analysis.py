@@ -80,6 +80,17 @@ def test_what_is_as_slow_or_quicker_passes() -> None:
     assert MOST_SAMPLES == 2000
 
 
+def test_a_difference_that_the_log_cannot_tell_is_none() -> None:
+    """Nine in ten answers of 0.9 ms, then of 1.1 ms: the log has 0 and 1."""
+    quick, slower = [0.0] * 45 + [1.0] * 5, [1.0] * 45 + [2.0] * 5
+    found, verdict = latency(Latency(), 10, quick, slower)
+    assert (found.decision, verdict.classification, verdict.critical) == ("pass", "Pass", False)
+    assert "no more than the log can tell apart" in found.why
+    assert latency(Latency(), 10, quick, [ms + 2 for ms in slower])[0].decision == "fail"
+    assert slowest(Slowest(), quick * 20, slower * 20)[0].decision == "pass"
+    assert slowest(Slowest(), quick * 20, [ms + 2 for ms in slower] * 20)[0].decision == "fail"
+
+
 def test_alarms_are_told_with_their_interval() -> None:
     found = errors(Errors(false_alarms=0.01), answered(200, 2), answered(100, 20), 150.0)
     assert (found.decision, found.threshold, found.baseline, found.candidate) == ("fail", 100, 0.01, 0.2)
