@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Row, delete, select, update
 from include.deployment.canary import Step
 from include.errors import InputError
 from include.ledger.engine import reading, upsert, writing
-from include.ledger.runs import Result, Run
+from include.ledger.runs import GATES, Result, Run
 from include.ledger.tables import (
     commit_stories,
     commits,
@@ -26,8 +26,6 @@ from include.ledger.tables import (
 )
 from include.ledger.trail import event, record
 from include.product import Product
-
-GATES = ("compliance_checks", "user_testing")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, exists,
 
 from include.artifacts import Artifacts
 from include.ledger import search
+from include.ledger.runs import GATES
 from include.ledger.tables import (
     checks,
     commit_stories,
@@ -37,7 +38,6 @@ from include.ledger.tables import (
 from include.ledger.trail import TYPES, event_id
 
 Invariant = Callable[[Connection], Iterator[str]]
-GATES = ("compliance_checks", "user_testing")
 _DIGEST = re.compile(r"sha256/[0-9a-f]{2}/([0-9a-f]{64})(\.[a-z.]+)?")
 
 

@@ -14,6 +14,7 @@ from include.ledger.engine import reading, upsert, writing
 from include.ledger.tables import leases, phase_runs
 
 Result = dict[str, Any]
+GATES = ("compliance_checks", "user_testing")  # the phases that let a release through before it is deployed
 
 
 @dataclass(frozen=True)
