@@ -118,13 +118,15 @@ def mean_inequality(control: Iterable[float], experiment: Iterable[float], direc
 
 def shift(control: Values, experiment: Values, confidence: float) -> Shift:
     """The Hodges-Lehmann shift of `experiment` against `control` (each with at least one value), with its two-sided interval from
-    the normal approximation with corrections for ties and continuity."""
+    the normal approximation with corrections for ties and continuity. The interval holds the estimate, also where both are one
+    step of tied values, which the search for a root finds to within its own tolerance only."""
     least, most = float(experiment.min() - control.max()), float(experiment.max() - control.min())
     if least == most:  # both constant: nothing is uncertain
         return Shift(least, least, least)
     z = float(norm.ppf(0.5 + confidence / 2))
-    return Shift(_root(control, experiment, least, most, 0.0, corrected=False),
-                 _root(control, experiment, least, most, z), _root(control, experiment, least, most, -z))
+    estimate = _root(control, experiment, least, most, 0.0, corrected=False)
+    return Shift(estimate, min(estimate, _root(control, experiment, least, most, z)),
+                 max(estimate, _root(control, experiment, least, most, -z)))
 
 
 def effect(control: Values, experiment: Values, measure: Literal["mean_ratio", "cles"]) -> float:

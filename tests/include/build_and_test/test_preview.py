@@ -66,7 +66,7 @@ def test_a_candidate_is_shown_and_its_url_is_known(candidate: Repo, ledger: Engi
     with ledger.connect() as connection:
         row = connection.execute(select(previews)).mappings().one()
     assert (row["key"], row["url"], row["by"], row["at"]) == ("shop|1.0.0", result["url"], "kim", a_run(2).at)
-    assert 500 < (row["ends_at"] - datetime.now(UTC)).total_seconds() <= 600
+    assert 500 < (row["ends_at"] - datetime.now(UTC)).total_seconds() <= 601  # in whole seconds
     assert preview(ledger, product, a_run(2), "kim", artifacts, "", 10) == result
     again = preview(ledger, product, a_run(3), "lee", artifacts, "1.0.0", 10)  # the first makes way
     assert get(f"{again['url']}/green.xml") == 200

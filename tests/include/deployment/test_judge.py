@@ -95,6 +95,12 @@ def test_the_effect_by_pairs_is_counted(one: list[float], other: list[float]) ->
     assert effect(np.array(one), np.array(other), "cles") == pytest.approx(sum(pairs) / len(pairs))
 
 
+@given(st.lists(st.sampled_from([1.0, 2.0, 51.0, 52.0, 53.0]), min_size=4, max_size=40), st.floats(0.5, 0.99))
+def test_the_interval_of_a_shift_holds_its_estimate(both: list[float], confidence: float) -> None:
+    found = shift(np.array(both[::2]), np.array(both[1::2]), confidence)
+    assert found.low <= found.estimate <= found.high
+
+
 def test_alike_samples_rarely_fail() -> None:
     """At 98 % confidence about 2 % of metrics that did not change are called High or Low at most."""
     draw = np.random.default_rng(7)
