@@ -27,6 +27,9 @@ class Names:
         self.codes, self.values = codes, values
 
 
+NO_NAMES = Names(np.zeros(0, np.int64), np.zeros(0, np.object_))
+
+
 def named(column: "pd.Series[Any] | NDArray[Any]", function: Callable[[str], str]) -> Names:
     """What `function` makes of each value of `column`, asked once for each that is different."""
     codes, values = pd.factorize(pd.Index(column))
@@ -89,7 +92,8 @@ class Counting:
         row, column = np.nonzero(self._counts)
         requests = self._counts[row, column]
         errors = np.where(np.diff(row, prepend=-1) > 0, self._errors[row], 0)  # of a group, beside its first bucket
-        names = tuple(np.array([group[n] for group in groups], dtype=object if n else np.int64)[row] for n in range(3))
+        minutes, versions, routes = zip(*groups, strict=True)
+        names = np.array(minutes, dtype=np.int64)[row], pd.Categorical(versions)[row], pd.Categorical(routes)[row]
         self._sparse.append(_frame(names, column + UNKNOWN, requests, errors))
         self._begin()
 
@@ -141,8 +145,8 @@ def _added(place: Ints, counts: Ints, length: int) -> Ints:
     return found
 
 
-def _frame(groups: tuple[NDArray[Any], ...], bucket: Ints, requests: Ints, errors: Ints) -> pd.DataFrame:
+def _frame(groups: tuple[Any, ...], bucket: Ints, requests: Ints, errors: Ints) -> pd.DataFrame:
     minute, version, route = groups
     return pd.DataFrame({
-        "minute": minute, "version": pd.Series(version, dtype=object), "route": pd.Series(route, dtype=object), "bucket": bucket,
-        "requests": requests, "errors": errors, "timed": np.where(bucket == UNKNOWN, 0, requests)})
+        "minute": minute, "version": version, "route": route, "bucket": bucket, "requests": requests, "errors": errors,
+        "timed": np.where(bucket == UNKNOWN, 0, requests)})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,15 +19,18 @@ from numpy.typing import NDArray
 from include.errors import InputError
 from include.markup import plain
 from include.monitoring_rollups.access_log import Cursor, Reader, opened
-from include.monitoring_rollups.counting import Counting, Ints, Names, counted, renamed
+from include.monitoring_rollups.counting import NO_NAMES, Counting, Ints, Names, counted, renamed
 from include.monitoring_rollups.formats import LATEST, PER_SECOND, UNKNOWN
 from include.monitoring_rollups.rollup import NO_VERSION, route_of, timed
 from include.monitoring_rollups.sources.reading import Reading, points
 from include.parts.monitoring import TableColumns, TableSource
 
-BATCH = 2**19  # rows
+BATCH = 2**20  # rows
 TAIL = 65_536  # bytes at a Parquet file's end: all that tells what it holds
 SECONDS = 1e11  # what is less is no ms
+Rows = tuple[Ints, Names, Names, Ints, NDArray[np.bool_]]  # minute, version, route, bucket, whether it failed
+NO_ROWS: Rows = (np.zeros(0, np.int64), NO_NAMES, NO_NAMES, np.zeros(0, np.int64), np.zeros(0, np.bool_))
+T = TypeVar("T")
 
 
 def read(source: TableSource, path: Path, known: dict[str, Any] | None) -> Reading:
@@ -44,8 +47,8 @@ def _parquet(source: TableSource, path: Path, known: dict[str, Any] | None) -> R
         if read.get(file.name, digest) != digest:
             raise InputError(f"{file}: is another file than the one that was read; a Parquet file is written once")
         if file.name not in read:
-            for table in _batches(file, wanted(source), source.columns):
-                _take(reading, counting, table, source)
+            for _, rows in _ahead(_take(reading, table, source) for table in _batches(file, wanted(source), source.columns)):
+                counting.add(*rows)
             read[file.name] = digest
     reading.cursor, reading.frames = read, reading.frames + counting.frames()
     return reading
@@ -76,26 +79,31 @@ def _batches(path: Path, names: list[str], columns: TableColumns) -> Iterator[pa
         raise InputError(f"{path}: can't be read: {str(error)[:300]}") from error
 
 
-def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The next batch is decoded while one is counted."""
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The next is made while one is used: a batch is decoded while one is looked through and one is counted."""
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = pool.submit(next, batches, None)
-            yield batch
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
 def frames(path: Path, source: TableSource) -> list[pd.DataFrame]:
     """The requests of one Parquet file whose rows are one request each, as `counting` gives them."""
     counting = Counting()
-    for table in _batches(path, wanted(source), source.columns):
-        counting.add(*_rows(*_good(table, source.columns), source))
+    for rows in _ahead(_rows(*_good(table, source.columns), source) for table in _batches(path, wanted(source), source.columns)):
+        counting.add(*rows)
     return counting.frames()
 
 
 def _csv(source: TableSource, path: Path, known: dict[str, Any] | None) -> Reading:
     reading, counting = Reading(None), Counting()
-    take = partial(_take, reading, counting, source=source)
+
+    def take(table: pa.Table) -> int:
+        kept, rows = _take(reading, table, source)
+        counting.add(*rows)
+        return kept
+
     reader = Reader(path, Cursor(**known) if known else Cursor(), partial(_lines, source=source, path=path, take=take))
     for _ in reader.frames():
         pass
@@ -117,17 +125,16 @@ def _lines(content: bytes, source: TableSource, path: Path, take: Callable[..., 
     return frame, lines.count(b"\n") - kept
 
 
-def _take(reading: Reading, counting: Counting, table: pa.Table, source: TableSource) -> int:
-    """Count what `table` says; how many of its rows could be used."""
-    rows = table.num_rows
-    table, at = _good(table, source.columns)
-    reading.malformed += rows - len(at)
+def _take(reading: Reading, table: pa.Table, source: TableSource) -> tuple[int, Rows]:
+    """How many rows of `table` could be used, and those that are to be counted; all else that it says goes to `reading`."""
+    (good, at), rows = _good(table, source.columns), NO_ROWS
+    reading.malformed += table.num_rows - len(at)
     if source.columns.count and source.columns.requests:
-        reading.frames.append(_sums(table, at, source))
+        reading.frames.append(_sums(good, at, source))
     elif source.columns.count:
-        counting.add(*_rows(table, at, source))
-    reading.series += [points(name, at // 60_000, _numbers(table[column])) for name, column in source.series.items()]
-    return len(at)
+        rows = _rows(good, at, source)
+    reading.series += [points(name, at // 60_000, _numbers(good[column])) for name, column in source.series.items()]
+    return len(at), rows
 
 
 def _good(table: pa.Table, columns: TableColumns) -> tuple[pa.Table, Ints]:
@@ -139,7 +146,7 @@ def _good(table: pa.Table, columns: TableColumns) -> tuple[pa.Table, Ints]:
     return (table, at) if good.all() else (table.filter(pa.array(good)), at[good])
 
 
-def _rows(table: pa.Table, at: Ints, source: TableSource) -> tuple[Ints, Names, Names, Ints, NDArray[Any]]:
+def _rows(table: pa.Table, at: Ints, source: TableSource) -> Rows:
     """Minute, version, route, bucket and whether it failed of rows that are one request each."""
     columns = source.columns
     bucket = timed(_took(table[columns.took], columns.unit)) if columns.took else np.full(len(at), UNKNOWN)
@@ -176,6 +183,8 @@ def _times(column: pa.ChunkedArray) -> Ints:
         found: Ints = pc.fill_null(column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64()), -1).to_numpy()
         return found
     numbers = _numbers(column)
+    if numbers.dtype.kind == "i" and len(numbers) and numbers.min() > SECONDS and numbers.max() < LATEST:
+        return numbers
     if len(numbers) and not np.fmin.reduce(np.abs(numbers)) > SECONDS:  # or all are NaN
         numbers = np.where(np.abs(numbers) > SECONDS, numbers, numbers * 1000)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
