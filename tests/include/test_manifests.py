@@ -133,7 +133,7 @@ def test_what_nobody_can_read_is_set_aside_with_its_line(path: str, content: byt
     assert result.components == []
     assert len(result.set_aside) == 1
     assert result.set_aside[0].startswith(said)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 60
 
 
 def test_which_files_are_manifests() -> None:
