@@ -1,12 +1,12 @@
 """### Acknowledge a signal
-A person takes an open signal on. It is resolved by itself when its cause is over.
+A person takes an open signal on: alerting tells so at once. It is resolved by itself when its cause is over.
 """
 
 from typing import Any
 
 from airflow.sdk import Param, PartitionedAtRuntime, dag, task
 
-from include.cycle import PHASE, ledger, sent_form
+from include.cycle import ALERTS, PHASE, ledger, publish, sent_form
 from include.product import products
 
 FORM = {
@@ -17,12 +17,12 @@ FORM = {
 
 @dag(schedule=PartitionedAtRuntime(), params=FORM, doc_md=__doc__, **PHASE)
 def acknowledge_signal() -> None:
-    @task
-    def acknowledge(*, params: Any = None) -> dict[str, Any]:
+    @task(outlets=[ALERTS])
+    def acknowledge(*, params: Any = None, outlet_events: Any = None) -> None:
         from include.monitoring_rollups.acknowledging import acknowledge
 
         run, who = sent_form(params["product"])
-        return acknowledge(ledger(), run, who, dict(params))
+        publish(outlet_events[ALERTS], acknowledge(ledger(), run, who, dict(params))["publish"])
 
     acknowledge()
 

@@ -9,10 +9,10 @@ from typing import Any
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.cycle import ALERTS, PHASE, SIGNALS, SUPPORT, artifacts, connection, ledger, this_product, this_run, wakes_on
+from include.cycle import ALERTS, SIGNALS, SUPPORT, artifacts, connection, ledger, phase, this_product, this_run, wakes_on
 
 
-@dag(schedule=wakes_on(SIGNALS | SUPPORT | ALERTS), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(SIGNALS | SUPPORT | ALERTS), doc_md=__doc__, **phase("alerting"))
 def alerting() -> None:
     @task
     def alert() -> dict[str, Any]:

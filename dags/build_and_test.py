@@ -11,13 +11,13 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from include.cycle import (
     CANDIDATE,
-    PHASE,
     REQUESTED,
     SCOPE,
     artifacts,
     connection,
     connection_or_none,
     ledger,
+    phase,
     publish,
     publish_later,
     this_product,
@@ -26,7 +26,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(SCOPE | REQUESTED), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(SCOPE | REQUESTED), doc_md=__doc__, **phase("build_and_test"))
 def build_and_test() -> None:
     @task(outlets=[CANDIDATE])
     def build(*, triggering_asset_events: Any = None, outlet_events: Any = None, task: Any = None) -> list[str]:

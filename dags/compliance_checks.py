@@ -20,6 +20,7 @@ from include.cycle import (
     artifacts,
     connection_or_none,
     ledger,
+    phase,
     publish,
     this_product,
     this_run,
@@ -30,7 +31,7 @@ FIELDS = {"except": Param("", type=["null", "string"], maxLength=LONGEST, title=
                           description="Ids of what you do not attest, separated by commas.")}
 
 
-@dag(schedule=wakes_on(CANDIDATE | STARTED), doc_md=__doc__, **WITH_PEOPLE)
+@dag(schedule=wakes_on(CANDIDATE | STARTED), doc_md=__doc__, **phase("compliance_checks", WITH_PEOPLE))
 def compliance_checks() -> None:
     @task
     def ask() -> dict[str, Any]:

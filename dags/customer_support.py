@@ -9,7 +9,6 @@ from airflow.sdk import dag, task
 
 from include.cycle import (
     DUE,
-    PHASE,
     RECEIVED,
     STARTED,
     SUPPORT,
@@ -17,6 +16,7 @@ from include.cycle import (
     author_key,
     connection,
     ledger,
+    phase,
     publish,
     this_product,
     this_run,
@@ -24,7 +24,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(STARTED | RECEIVED | DUE), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(STARTED | RECEIVED | DUE), doc_md=__doc__, **phase("customer_support"))
 def customer_support() -> None:
     @task(outlets=[SUPPORT])
     def attend(*, outlet_events: Any = None) -> None:

@@ -11,11 +11,11 @@ from airflow.sdk import dag, task
 from include.cycle import (
     DEPENDENCIES,
     DEPLOYED,
-    PHASE,
     STORIES,
     artifacts,
     connection,
     ledger,
+    phase,
     publish,
     this_product,
     this_run,
@@ -23,7 +23,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(STORIES | DEPLOYED), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(STORIES | DEPLOYED), doc_md=__doc__, **phase("dependency_management"))
 def dependency_management() -> None:
     @task(outlets=[DEPENDENCIES])
     def manage(*, outlet_events: Any = None) -> None:

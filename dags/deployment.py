@@ -21,6 +21,7 @@ from include.cycle import (
     artifacts,
     connection_or_none,
     ledger,
+    phase,
     publish,
     publish_later,
     this_product,
@@ -31,7 +32,7 @@ from include.cycle import (
 NO_QUESTION = {"ask": False, "subject": "-", "body": "-"}
 
 
-@dag(schedule=wakes_on(CANDIDATE & COMPLIANT & ACCEPTED), doc_md=__doc__, **WITH_PEOPLE)
+@dag(schedule=wakes_on(CANDIDATE & COMPLIANT & ACCEPTED), doc_md=__doc__, **phase("deployment", WITH_PEOPLE))
 def deployment() -> None:
     @task(outlets=[DEPLOYED])
     def deploy(*, outlet_events: Any = None, task: Any = None) -> dict[str, Any]:

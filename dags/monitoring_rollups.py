@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from include.cycle import DEPLOYED, PHASE, SIGNALS, STARTED, connection, ledger, publish, this_product, this_run, wakes_on
+from include.cycle import DEPLOYED, SIGNALS, STARTED, connection, ledger, phase, publish, this_product, this_run, wakes_on
 
 
-@dag(schedule=wakes_on(DEPLOYED | STARTED), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(DEPLOYED | STARTED), doc_md=__doc__, **phase("monitoring_rollups"))
 def monitoring_rollups() -> None:
     @task(outlets=[SIGNALS])
     def roll_up(*, outlet_events: Any = None) -> None:

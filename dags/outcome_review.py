@@ -6,10 +6,10 @@ The customers who asked are told, once, where the product says how.
 
 from airflow.sdk import dag, task
 
-from include.cycle import PHASE, STARTED, THEMES, connection, ledger, this_product, this_run, wakes_on
+from include.cycle import STARTED, THEMES, connection, ledger, phase, this_product, this_run, wakes_on
 
 
-@dag(schedule=wakes_on(THEMES | STARTED), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(THEMES | STARTED), doc_md=__doc__, **phase("outcome_review"))
 def outcome_review() -> None:
     @task
     def review() -> None:

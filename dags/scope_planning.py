@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import Param, TriggerRule, dag, task
 
 from include.approval import Decision
-from include.cycle import DEPENDENCIES, REPLAN, SCOPE, WITH_PEOPLE, ledger, publish, this_product, this_run, wakes_on
+from include.cycle import DEPENDENCIES, REPLAN, SCOPE, WITH_PEOPLE, ledger, phase, publish, this_product, this_run, wakes_on
 
 FIELDS = {
     "pins": Param("", type=["string", "null"], title="Must be in", description="Ids of stories (S-…), with commas."),
@@ -19,7 +19,7 @@ FIELDS = {
 }
 
 
-@dag(schedule=wakes_on(DEPENDENCIES | REPLAN), doc_md=__doc__, **WITH_PEOPLE)
+@dag(schedule=wakes_on(DEPENDENCIES | REPLAN), doc_md=__doc__, **phase("scope_planning", WITH_PEOPLE))
 def scope_planning() -> None:
     @task
     def propose() -> dict[str, Any]:

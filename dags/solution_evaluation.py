@@ -19,6 +19,7 @@ from include.cycle import (
     artifacts,
     connection,
     ledger,
+    phase,
     publish,
     this_product,
     this_run,
@@ -26,7 +27,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(SCOPE | STARTED), doc_md=__doc__, **WITH_PEOPLE)
+@dag(schedule=wakes_on(SCOPE | STARTED), doc_md=__doc__, **phase("solution_evaluation", WITH_PEOPLE))
 def solution_evaluation() -> None:
     @task
     def evaluate(*, triggering_asset_events: Any = None) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Param, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.cycle import DEPLOYED, PHASE, STARTED, artifacts, connection, ledger, sent_form, this_run, wakes_on
+from include.cycle import DEPLOYED, STARTED, artifacts, connection, ledger, phase, sent_form, this_run, wakes_on
 from include.product import product_named, products
 
 FORM = {
@@ -25,7 +25,7 @@ FORM = {
 }
 
 
-@dag(schedule=wakes_on(DEPLOYED | STARTED), params=FORM, doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(DEPLOYED | STARTED), params=FORM, doc_md=__doc__, **phase("stakeholder_reporting"))
 def stakeholder_reporting() -> None:
     @task
     def report(*, params: Any = None) -> None:

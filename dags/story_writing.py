@@ -12,10 +12,10 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from include.cycle import DEPLOYED, PHASE, STARTED, STORIES, THEMES, connection, ledger, publish, this_product, this_run, wakes_on
+from include.cycle import DEPLOYED, STARTED, STORIES, THEMES, connection, ledger, phase, publish, this_product, this_run, wakes_on
 
 
-@dag(schedule=wakes_on(THEMES | STARTED | DEPLOYED), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(THEMES | STARTED | DEPLOYED), doc_md=__doc__, **phase("story_writing"))
 def story_writing() -> None:
     @task(outlets=[STORIES])
     def write(*, outlet_events: Any = None) -> None:

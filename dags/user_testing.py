@@ -20,6 +20,7 @@ from include.cycle import (
     artifacts,
     connection_or_none,
     ledger,
+    phase,
     publish,
     this_product,
     this_run,
@@ -66,7 +67,7 @@ class Ask(BaseSensorOperator):
         return PokeReturnValue(is_done=True, xcom_value=ask(ledger(), product, run, Means(artifacts(), _docker)))
 
 
-@dag(schedule=wakes_on(CANDIDATE | STARTED), doc_md=__doc__, **WITH_PEOPLE)
+@dag(schedule=wakes_on(CANDIDATE | STARTED), doc_md=__doc__, **phase("user_testing", WITH_PEOPLE))
 def user_testing() -> None:
     @task(outlets=[ACCEPTED])
     def record(decision: Any, *, outlet_events: Any = None) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from include.cycle import (
-    PHASE,
     RECEIVED,
     SIGNALS,
     STARTED,
@@ -20,6 +19,7 @@ from include.cycle import (
     author_key,
     connection,
     ledger,
+    phase,
     publish,
     publish_later,
     this_product,
@@ -28,7 +28,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(STARTED | RECEIVED | SIGNALS | SUPPORT), doc_md=__doc__, **PHASE)
+@dag(schedule=wakes_on(STARTED | RECEIVED | SIGNALS | SUPPORT), doc_md=__doc__, **phase("voc_aggregation"))
 def voc_aggregation() -> None:
     @task(outlets=[THEMES])
     def aggregate(*, task: Any = None, outlet_events: Any = None) -> list[str]:

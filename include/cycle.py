@@ -22,6 +22,8 @@ from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.product_files import phase_hours
+
 if TYPE_CHECKING:  # the functions below import these: a DAG file is read often, and needs none of them
     from sqlalchemy import Engine
 
@@ -60,7 +62,7 @@ SIGNALS = Asset("operations/signals")     # monitoring_rollups; deployment     v
 #                                           solution_evaluation,
 #                                           compliance_checks
 
-ALERTS = Asset("alerts/due")              # alert_clock                        alerting
+ALERTS = Asset("alerts/due")              # alert_clock; acknowledge_signal    alerting
 
 # Wrong input stays wrong, so it fails at once and says what and where. All else (a lock, a network, a killed process) may
 # pass: three tries, the delay from Airflow's own setting [core] default_task_retry_delay.
@@ -68,8 +70,9 @@ RETRIES = ExceptionRetryPolicy(rules=[RetryRule(exception="include.errors.InputE
 TASKS = {"owner": "closed-loop", "retries": 2, "retry_policy": RETRIES, "execution_timeout": timedelta(hours=2)}
 
 
-async def is_late(within: str, context: dict[str, Any]) -> None:
-    """What a phase's deadline calls in the triggerer, where a run of it is not over `within` its time: that becomes a signal.
+async def is_late(hours: float, usual: float, context: dict[str, Any]) -> None:
+    """What a phase's deadline calls in the triggerer, where a run of it is not over within `hours`: that becomes a signal, if
+    this is how long it may take: as its product says, or as is `usual`.
 
     (A callback that an executor runs may not read connections: apache/airflow#66141.)
     """
@@ -77,18 +80,23 @@ async def is_late(within: str, context: dict[str, Any]) -> None:
 
     from include.alerting.late import note
 
-    await asyncio.to_thread(lambda: note(ledger(), context, within))
+    await asyncio.to_thread(lambda: note(ledger(), context, hours, usual))
 
 
-def _deadline(days: int = 0, hours: int = 0) -> DeadlineAlert:
-    words = f"{days} days" if days else f"{hours} hours"
-    return DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(days=days, hours=hours), name=words,
-                         callback=AsyncCallback("include.cycle.is_late", kwargs={"within": words}))
+def _deadline(hours: float, usual: float) -> DeadlineAlert:
+    return DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=hours), name=f"{hours:g} hours",
+                         callback=AsyncCallback("include.cycle.is_late", kwargs={"hours": hours, "usual": usual}))
 
 
-PHASE: dict[str, Any] = {"catchup": False, "default_args": TASKS, "tags": ["closed-loop"], "max_active_runs": 16,
-                         "deadline": _deadline(hours=3)}
-WITH_PEOPLE = PHASE | {"deadline": _deadline(days=3)}  # phases that may ask somebody
+def phase(name: str, hours: float = 3) -> dict[str, Any]:
+    """What the DAG of a phase is made with: its runs may take `hours`, or as long as a product's `alerts.phase_hours` says.
+    (Airflow knows no deadline by key, so each run has all of them, and `is_late` knows which is its product's.)"""
+    return {"catchup": False, "default_args": TASKS, "tags": ["closed-loop"], "max_active_runs": 16,
+            "deadline": [_deadline(each, hours) for each in sorted({float(hours), *phase_hours(name)})]}
+
+
+PHASE = phase("")  # a form or a clock: no product says how long these may take
+WITH_PEOPLE = 72  # hours that a phase may take which may ask somebody
 
 
 def wakes_on(assets: Any) -> PartitionedAssetTimetable:

@@ -32,10 +32,11 @@ from include.parts.solutions import Solutions
 from include.parts.stories import Stories
 from include.parts.testing import UserTesting
 from include.parts.voices import Voices
+from include.product_files import PRODUCTS, folders, product_files
 from include.safe_yaml import checked
 
 MAX_BYTES = 1_000_000
-SCHEMA = Path(__file__).parent / "products" / "schema.json"
+SCHEMA = PRODUCTS / "schema.json"
 
 
 class Product(Part):
@@ -96,17 +97,6 @@ class Broken:
 def home() -> Path:
     """The folder of everything that Closed Loop writes: CLOSED_LOOP_HOME, or `.loop` beside `include`."""
     return Path(os.environ.get("CLOSED_LOOP_HOME") or Path(__file__).resolve().parents[1] / ".loop")
-
-
-def folders() -> list[Path]:
-    """The folders of product files: CLOSED_LOOP_PRODUCTS (like PATH), or `include/products`."""
-    setting = os.environ.get("CLOSED_LOOP_PRODUCTS") or str(SCHEMA.parent)
-    return [Path(entry) for entry in setting.split(os.pathsep) if entry]
-
-
-def product_files() -> list[Path]:
-    """Every product file, by name."""
-    return sorted((path for folder in folders() for path in folder.glob("*.yaml")), key=lambda path: path.name)
 
 
 def products() -> tuple[list[Product], list[Broken]]:

@@ -43,7 +43,8 @@ from include.ledger.tables import (
 )
 from include.ledger.trace import trace
 from include.markup import plain
-from include.product import folders, home, product_named
+from include.product import home, product_named
+from include.product_files import folders
 from local.airflow import USER, LocalAirflow
 from local.customers import keep_using, write_history, write_tickets
 from local.loop import Loop

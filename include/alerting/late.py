@@ -14,10 +14,11 @@ from include.markup import plain
 from include.product import Product, product_named
 
 
-def note(engine: Engine, context: dict[str, Any], within: str) -> dict[str, Any]:
-    """Open the signal that the run of `context` (`dag_run`, as a deadline's callback gets it) is not over `within` its time.
+def note(engine: Engine, context: dict[str, Any], hours: float, usual: float) -> dict[str, Any]:
+    """Open the signal that the run of `context` (`dag_run`, as a deadline's callback gets it) is not over within `hours`.
 
-    One a phase and key, however many of its runs are late. A run about no known product has nobody to tell.
+    It rests where the run's product gives the phase another time, by its `alerts.phase_hours` or as is `usual`. One a phase and
+    key, however many of its runs are late. A run about no known product has nobody to tell.
     """
     late = context["dag_run"]
     phase, at = late["dag_id"], _time(context["deadline"]["deadline_time"])
@@ -26,7 +27,9 @@ def note(engine: Engine, context: dict[str, Any], within: str) -> dict[str, Any]
         product = product_named(key.product)
     except InputError as error:
         return {"publish": [], "rests": str(error)}
-    title = f"{plain(product.title, 100)}: {phase} of {key} is not over within {within}"
+    if hours != (allowed := (product.alerts and product.alerts.hours_of(phase)) or usual):
+        return {"publish": [], "rests": f"it may take {long(allowed)}"}
+    title = f"{plain(product.title, 100)}: {phase} of {key} is not over within {long(hours)}"
     detail = {"phase": phase, "key": str(key), "run": late["dag_run_id"], "began": _time(late["run_after"]).isoformat()}
     release = str(key) if key.version else None
     run = Run("alerting.late", f"{phase} {late['dag_run_id']}", key, at)
@@ -53,6 +56,11 @@ def _came_to_its_end(connection: Connection, product: Product, late: dict[str, A
     about = or_(table.key == product.name, table.key.startswith(f"{product.name}|", autoescape=True))
     return connection.scalar(select(table.at).where(table.phase == late["phase"], about, or_(
         table.run_id == late["run"], table.at > _time(late["began"]))).limit(1)) is not None
+
+
+def long(hours: float) -> str:
+    """So many hours, in words."""
+    return f"{hours:g} hours" if hours < 72 else f"{hours / 24:g} days"
 
 
 def _time(text: str | datetime) -> datetime:

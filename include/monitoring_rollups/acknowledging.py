@@ -13,8 +13,8 @@ from include.markup import plain
 def acknowledge(engine: Engine, run: Run, who: str, asked: dict[str, Any]) -> Result:
     """Note that `who` looks after the open signal `asked["signal"]` (its fingerprint) of the run's product.
 
-    The first who took it on stays; returns `signal`, `acknowledged_by` and an empty `publish`. Raises InputError where the
-    product has no such open signal.
+    The first who took it on stays; returns `signal`, `acknowledged_by`, and as `publish` the product, whose alerts tell it.
+    Raises InputError where the product has no such open signal.
     """
     fingerprint = str(asked["signal"]).strip()
 
@@ -26,6 +26,6 @@ def acknowledge(engine: Engine, run: Run, who: str, asked: dict[str, Any]) -> Re
         owner = row.acknowledged_by or plain(who, 200)
         connection.execute(update(signals).where(signals.c.fingerprint == fingerprint).values(
             acknowledged_by=owner, acknowledged_at=row.acknowledged_at or run.at))
-        return {"publish": [], "signal": fingerprint, "acknowledged_by": owner}
+        return {"publish": [run.product], "signal": fingerprint, "acknowledged_by": owner}
 
     return finish(engine, run, write)

@@ -10,6 +10,9 @@ from include.parts.part import Part
 Severity = Literal["low", "medium", "high", "critical"]
 State = Literal["opened", "acknowledged", "resolved"]
 Hours = Annotated[float, Field(gt=0)]
+Phase = Literal["voc_aggregation", "story_writing", "dependency_management", "scope_planning", "solution_evaluation",
+                "build_and_test", "compliance_checks", "user_testing", "deployment", "monitoring_rollups",
+                "stakeholder_reporting", "customer_support", "outcome_review", "alerting"]
 
 
 class AlertChannel(Part):
@@ -46,6 +49,9 @@ class Alerts(Part):
     channels: list[AlertChannel] = []
     language: Literal["en", "ko"] = Field("en", description="Of alerts, and of drafts of post-mortems.")
     gate_hours: Hours = Field(72, description="How long a release may wait at a gate.")
+    phase_hours: dict[Phase, Annotated[float, Field(ge=0.1, le=24 * 90)]] = Field(
+        {}, description="How long a run of a phase may take before it is a signal, by its name; of others it is 3 hours, or 72 where "
+                        "it may ask somebody.")
     silent_hours: dict[str, Hours] = Field({}, description="How long a source of voices, or the product's `traffic`, may say "
                                            "nothing, by name; of others it is learnt from what they used to do.")
 
@@ -55,3 +61,7 @@ class Alerts(Part):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"channels: named twice: {', '.join(twice)}")
         return self
+
+    def hours_of(self, phase: str) -> float | None:
+        """How long a run of `phase` may take, where that is said."""
+        return next((hours for name, hours in self.phase_hours.items() if name == phase), None)

@@ -36,7 +36,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "compliance_checks": ({"release/candidate", "cycle/started"}, {"release/compliant", "operations/signals"}),
     "user_testing": ({"release/candidate", "cycle/started"}, {"release/accepted"}),
     "deployment": ({"release/candidate", "release/compliant", "release/accepted"}, {"release/deployed", "operations/signals"}),
-    "acknowledge_signal": (set(), set()),
+    "acknowledge_signal": (set(), {"alerts/due"}),
     "alert_clock": (set(), {"alerts/due"}),
     "alerting": ({"operations/signals", "support/signals", "alerts/due"}, set()),
     "comment_release": (set(), set()),
@@ -61,6 +61,21 @@ def test_every_dag_file_loads_without_a_warning(bag: "DagBag") -> None:
 
 def test_the_dags_are_the_cycle(bag: "DagBag") -> None:
     assert {name: (wakes_on(dag), publishes(dag)) for name, dag in bag.dags.items()} == CYCLE
+
+
+def test_every_phase_has_a_deadline_that_a_product_may_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from typing import get_args
+
+    from include.cycle import WITH_PEOPLE, phase
+    from include.parts.alerts import Phase
+
+    assert set(get_args(Phase)) == set(CYCLE) - STARTERS
+    monkeypatch.setenv("CLOSED_LOOP_PRODUCTS", str(tmp_path))
+    for name, hours in (("one", "{deployment: 24}"), ("two", "{deployment: 0.5, alerting: 1}"), ("three", "{deployment: 24}")):
+        (tmp_path / f"{name}.yaml").write_text(f"name: {name}\ntitle: T\nowner: o\nalerts: {{phase_hours: {hours}}}\n")
+    assert [each.name for each in phase("deployment", WITH_PEOPLE)["deadline"]] == ["0.5 hours", "24 hours", "72 hours"]
+    assert [each.name for each in phase("user_testing", WITH_PEOPLE)["deadline"]] == ["72 hours"]
+    assert [each.name for each in phase("alerting")["deadline"]] == ["1 hours", "3 hours"]
 
 
 def test_a_deployment_waits_for_all_three_gates(bag: "DagBag") -> None:

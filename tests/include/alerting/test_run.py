@@ -107,9 +107,9 @@ def known_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("known_shop")
 def test_a_late_phase_is_a_signal_until_it_or_a_later_run_is_over(ledger: Engine, artifacts: Artifacts) -> None:
-    said = note(ledger, context(), "3 hours")
-    assert note(ledger, context(), "3 hours") == said and len(said["signals"]) == 1
-    assert note(ledger, context("d2"), "3 hours")["signals"] == []  # one a phase and key
+    said = note(ledger, context(), 3, 3)
+    assert note(ledger, context(), 3, 3) == said and len(said["signals"]) == 1
+    assert note(ledger, context("d2"), 3, 3)["signals"] == []  # one a phase and key
     [late] = rows.get(ledger, signals)
     assert late["title"] == "Tea shop: deployment of shop|1.1.0 is not over within 3 hours" and late["release"] == "shop|1.1.0"
     assert look(ledger, shop(), a_run(after=4 * HOUR), artifacts)["resolved"] == {}
@@ -118,11 +118,22 @@ def test_a_late_phase_is_a_signal_until_it_or_a_later_run_is_over(ledger: Engine
 
 
 @pytest.mark.usefixtures("known_shop")
+def test_a_product_says_how_long_a_phase_may_take(ledger: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(file.read_text().replace("alerts: {}", "alerts: {phase_hours: {deployment: 48, build_and_test: 0.5}}"))
+    assert note(ledger, context(), 72, 72)["rests"] == "it may take 48 hours"
+    assert note(ledger, context(dag_id="user_testing"), 48, 72)["rests"] == "it may take 3 days"  # which is another product's
+    assert len(note(ledger, context(), 48, 72)["signals"]) == 1
+    assert len(note(ledger, context(dag_id="build_and_test"), 0.5, 3)["signals"]) == 1
+    assert [row["title"].partition("not over within ")[2] for row in rows.get(ledger, signals)] == ["48 hours", "0.5 hours"]
+
+
+@pytest.mark.usefixtures("known_shop")
 def test_a_run_that_is_over_or_about_nothing_known_is_not_late(ledger: Engine) -> None:
     finish(ledger, Run("deployment", "d1", Key("shop", "1.1.0"), NOW), lambda _: {"publish": []})
-    assert note(ledger, context(), "3 hours")["rests"] == "it is over"
-    assert "no key" in note(ledger, context("d4", None), "3 hours")["rests"]
-    assert "unknown product" in note(ledger, context("d5", "other"), "3 hours")["rests"]
+    assert note(ledger, context(), 3, 3)["rests"] == "it is over"
+    assert "no key" in note(ledger, context("d4", None), 3, 3)["rests"]
+    assert "unknown product" in note(ledger, context("d5", "other"), 3, 3)["rests"]
     assert rows.get(ledger, signals) == []
 
 

@@ -34,7 +34,7 @@ def test_opened_acknowledged_resolved_and_opened_again(ledger: Engine) -> None:
     assert signal["release"] == "shop|1.0.0"
 
     found = acknowledge(ledger, form(1), "ann", {"signal": signal["fingerprint"]})
-    assert found["acknowledged_by"] == "ann"
+    assert (found["acknowledged_by"], found["publish"]) == ("ann", ["shop"])
     assert acknowledge(ledger, form(1), "bob", {"signal": signal["fingerprint"]}) == found
     assert acknowledge(ledger, form(2), "bob", {"signal": signal["fingerprint"]})["acknowledged_by"] == "ann"
     log(requests(1, 50, errors=40))
