@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select
 
 from include.alerting.incidents import GRAVE, Fact, Incident, timeline
-from include.alerting.watch import TRAFFIC, Speech, Waiting
+from include.alerting.watch import LOG, TRAFFIC, Speech, Waiting
 from include.ledger.tables import (
     alerts,
     coarse_rollups,
@@ -30,7 +30,7 @@ Row = Mapping[str, Any]
 
 
 def heard(connection: Connection, product: Product, at: datetime) -> dict[str, Speech]:
-    """When each source of voices brought something new, and when requests came, by the hour."""
+    """When each source of voices brought something new, when requests came, by the hour, and when each log spoke."""
     rows = connection.execute(select(intakes.c.source, intakes.c.at, intakes.c.stored).where(
         intakes.c.product == product.name, intakes.c.at > at - LEARNT_FROM).order_by(intakes.c.at)).all()
     names = {source.name for source in product.voices.sources}
@@ -45,7 +45,19 @@ def heard(connection: Connection, product: Product, at: datetime) -> dict[str, S
         phase_runs.c.phase == "monitoring_rollups", _about(product)))
     if hours and newest and listened:
         found[TRAFFIC] = Speech([*hours, max(newest, hours[-1])], max(listened, newest))
-    return found
+    return found | _logs(connection, product, at)
+
+
+def _logs(connection: Connection, product: Product, at: datetime) -> dict[str, Speech]:
+    """When each log and source of metrics brought something, and until when any of them did: where all are silent, it is the
+    traffic that is missed."""
+    runs = connection.execute(select(phase_runs.c.at, phase_runs.c.result).where(
+        phase_runs.c.phase == "monitoring_rollups", _about(product), phase_runs.c.at > at - LEARNT_FROM)
+        .order_by(phase_runs.c.at)).all()
+    names = ["proxy", *(log.path for log in product.monitoring.logs), *(source.name for source in product.monitoring.sources)]
+    spoke = {name: [row.at for row in runs if row.result.get("heard", {}).get(name)] for name in names}
+    last = max((times[-1] for times in spoke.values() if times), default=at)
+    return {f"{LOG}{name}": Speech(times, last) for name, times in spoke.items()}
 
 
 def _about(product: Product) -> Any:

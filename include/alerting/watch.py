@@ -12,7 +12,7 @@ from include.product import Product
 LEARN = 8  # times that somebody spoke, until their silence means something
 TIMES = 3  # as long as the longest silence so far
 LEAST = timedelta(days=1)
-TRAFFIC = "traffic"
+TRAFFIC, LOG = "traffic", "log "
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,18 @@ def silent(product: Product, heard: Mapping[str, Speech], declared: Mapping[str,
         limit = timedelta(hours=declared[name]) if name in declared else learnt(speech.spoke)
         if not speech.spoke or limit is None or (quiet := speech.listened - speech.spoke[-1]) <= limit:
             continue
-        what = "No request has come in" if name == TRAFFIC else f"The source {name} has said nothing new"
-        found[name] = Found("medium", f"{plain(product.title, 100)}: {what} for {_long(quiet)}, since "
+        found[name] = Found("medium", f"{plain(product.title, 100)}: {_what(name)} for {_long(quiet)}, since "
                             f"{speech.spoke[-1]:%Y-%m-%d %H:%M} UTC; {_long(limit)} is the limit",
                             {"source": name, "since": speech.spoke[-1].isoformat(), "limit_hours": limit / timedelta(hours=1),
                              "declared": name in declared})
     return found
+
+
+def _what(name: str) -> str:
+    if name == TRAFFIC:
+        return "No request has come in"
+    return (f"The {plain(name, 200)} has said nothing, while others speak," if name.startswith(LOG)
+            else f"The source {name} has said nothing new")
 
 
 def learnt(spoke: Sequence[datetime]) -> timedelta | None:

@@ -34,10 +34,12 @@ from include.product import Product, beside, slo_file
 
 @dataclass(frozen=True)
 class Intake:
-    """What was read of the logs and the sources in this run, and how far each was read, by its cursor's name."""
+    """What was read of the logs and the sources in this run, how much came of each (`heard`, by its name: the product's own
+    proxy, a log's path, a source's name), and how far each was read, by its cursor's name."""
 
     groups: dict[Group, Rollup]
     lines: int
+    heard: dict[str, int]
     malformed: int
     cursors: dict[str, dict[str, Any]]
     sources: dict[str, Reading]
@@ -63,17 +65,19 @@ def roll_up(engine: Engine, product: Product, run: Run, connections: Connections
 
 def _read(engine: Engine, product: Product, run: Run, connections: Connections) -> Intake:
     readers = _readers(engine, product)
-    lines, parts = 0, []
-    for reader in readers.values():
+    parts, heard = [], dict.fromkeys(["proxy", *(log.path for log in product.monitoring.logs)], 0)
+    for name, reader in zip(heard, readers.values(), strict=True):
         for frame in reader.frames():
-            lines += len(frame)
+            heard[name] += len(frame)
             parts.append(aggregate(frame))
     sources = read_all(engine, product, run, connections)
     parts += [frame for reading in sources.values() for frame in reading.frames]
-    lines += sum(int(frame["requests"].sum()) for reading in sources.values() for frame in reading.frames)
-    malformed = sum(item.malformed for item in readers.values()) + sum(item.malformed for item in sources.values())
+    lines = sum(heard.values()) + sum(int(frame["requests"].sum()) for item in sources.values() for frame in item.frames)
+    heard |= {name: sum(map(len, [*item.frames, *item.series])) for name, item in sources.items()}
+    malformed = sum(item.malformed for item in [*readers.values(), *sources.values()])
     read = {cursor_name(product, name): item.cursor for name, item in sources.items() if item.cursor is not None}
-    return Intake(rollups(parts), lines, malformed, read | {name: item.cursor.plain() for name, item in readers.items()}, sources)
+    read |= {name: item.cursor.plain() for name, item in readers.items()}
+    return Intake(rollups(parts), lines, heard, malformed, read, sources)
 
 
 def _readers(engine: Engine, product: Product) -> dict[str, Reader]:
@@ -94,7 +98,8 @@ def _write(connection: Connection, product: Product, run: Run, intake: Intake, o
     store.forget(connection, product, run.at)
     upsert(connection, cursors, [{"name": name, "value": value} for name, value in intake.cursors.items()])
     store.add_series(connection, product.name, [part for reading in intake.sources.values() for part in reading.series])
-    result: Result = {"publish": [], "requests": intake.lines, "malformed": intake.malformed, "rollups": len(intake.groups)}
+    result: Result = {"publish": [], "requests": intake.lines, "malformed": intake.malformed, "rollups": len(intake.groups),
+                      "heard": intake.heard}
     if problems := {name: reading.problem for name, reading in intake.sources.items() if reading.problem}:
         result["problems"] = problems
     result |= _keep_slo(connection, product, run, objective) if objective else {}

@@ -50,10 +50,12 @@ class Alerts(Part):
     language: Literal["en", "ko"] = Field("en", description="Of alerts, and of drafts of post-mortems.")
     gate_hours: Hours = Field(72, description="How long a release may wait at a gate.")
     phase_hours: dict[Phase, Annotated[float, Field(ge=0.1, le=24 * 90)]] = Field(
-        {}, description="How long a run of a phase may take before it is a signal, by its name; of others it is 3 hours, or 72 where "
-                        "it may ask somebody.")
-    silent_hours: dict[str, Hours] = Field({}, description="How long a source of voices, or the product's `traffic`, may say "
-                                           "nothing, by name; of others it is learnt from what they used to do.")
+        {}, description="How long a run of a phase may take before it is a signal, by its name; of others it is 3 hours, or 72 "
+                        "where it may ask somebody.")
+    silent_hours: dict[str, Hours] = Field(
+        {}, description="How long a source of voices, or the product's `traffic`, may say nothing, by name; and a log or a source "
+                        "of metrics while others speak, as `log PATH`, `log NAME` or `log proxy`. Of others it is learnt from what "
+                        "they used to do.")
 
     @model_validator(mode="after")
     def _channels_differ(self) -> "Alerts":

@@ -77,6 +77,27 @@ def test_traffic_is_missed_by_what_was_looked_at(ledger: Engine, artifacts: Arti
     assert look(ledger, shop(), a_run(1), artifacts)["opened"] == {"silent": 1}
 
 
+def test_a_log_that_is_silent_while_others_speak_is_a_signal(ledger: Engine, artifacts: Artifacts) -> None:
+    def heard(*days: int, **counts: int) -> None:
+        rows.put(ledger, phase_runs, *({"phase": "monitoring_rollups", "run_id": f"m{n}", "key": "shop", "at": NOW + n * DAY,
+                                        "result": {"heard": {f"{name}.log": n for name, n in counts.items()}}} for n in days))
+
+    def two(**alerts: Any) -> Product:
+        return rows.product(alerts=alerts, monitoring={"logs": [{"path": "a.log"}, {"path": "b.log"}]})
+
+    heard(*range(-16, -5), a=5, b=5)
+    heard(*range(-5, -2), a=5, b=0)
+    assert look(ledger, two(), a_run(), artifacts)["opened"] == {}  # three days are not more than three times its longest silence
+    heard(-2, a=5, b=0)
+    heard(-1, 0, a=0, b=0)  # then nobody speaks, which is another matter
+    assert look(ledger, two(), a_run(1), artifacts)["opened"] == {"silent": 1}
+    [found] = rows.get(ledger, signals)
+    assert found["title"].startswith("Tea shop: The log b.log has said nothing, while others speak, for 4 days, since 2026-02-24")
+    assert look(ledger, two(silent_hours={"log b.log": 96}), a_run(2), artifacts)["resolved"] == {"silent": 1}
+    assert look(ledger, two(silent_hours={"log b.log": 95}), a_run(3), artifacts)["opened"] == {"silent": 1}
+    assert look(ledger, shop(), a_run(4), artifacts)["resolved"] == {"silent": 1}  # the log is no longer one of its own
+
+
 def test_a_release_that_waits_names_its_gate(ledger: Engine, artifacts: Artifacts) -> None:
     rows.release(ledger, "1.1.0", status="candidate", at=NOW - 4 * DAY)
     assert look(ledger, shop(gate_hours=200), a_run(), artifacts)["opened"] == {}
