@@ -74,7 +74,7 @@ def _read(engine: Engine, product: Product, run: Run, connections: Connections) 
     parts += [frame for reading in sources.values() for frame in reading.frames]
     lines = sum(heard.values()) + sum(int(frame["requests"].sum()) for item in sources.values() for frame in item.frames)
     heard |= {name: sum(map(len, [*item.frames, *item.series])) for name, item in sources.items()}
-    malformed = sum(item.malformed for item in [*readers.values(), *sources.values()])
+    malformed = sum(item.malformed for item in readers.values()) + sum(item.malformed for item in sources.values())
     read = {cursor_name(product, name): item.cursor for name, item in sources.items() if item.cursor is not None}
     read |= {name: item.cursor.plain() for name, item in readers.items()}
     return Intake(rollups(parts), lines, heard, malformed, read, sources)

@@ -53,9 +53,9 @@ class Alerts(Part):
         {}, description="How long a run of a phase may take before it is a signal, by its name; of others it is 3 hours, or 72 "
                         "where it may ask somebody.")
     silent_hours: dict[str, Hours] = Field(
-        {}, description="How long a source of voices, or the product's `traffic`, may say nothing, by name; and a log or a source "
-                        "of metrics while others speak, as `log PATH`, `log NAME` or `log proxy`. Of others it is learnt from what "
-                        "they used to do.")
+        {}, description="How long a source of voices, or the product's `traffic`, may say nothing, by name; and a log or a "
+                        "source of metrics while others speak, as `log PATH`, `log NAME` or `log proxy`. Of others it is learnt "
+                        "from what they used to do.")
 
     @model_validator(mode="after")
     def _channels_differ(self) -> "Alerts":
