@@ -23,7 +23,8 @@ from include.ledger import trail
 from include.ledger.engine import upsert
 from include.ledger.models import write as write_models
 from include.ledger.runs import Result, Run, finish, lease, result_of
-from include.ledger.tables import cursors, quarantine, signals, suggestions, ticket_clocks, ticket_events, tickets
+from include.ledger.signals import Found, settle
+from include.ledger.tables import cursors, quarantine, suggestions, ticket_clocks, ticket_events, tickets
 from include.markup import plain
 from include.parts.calendar import DAYS
 from include.parts.desk import Promise, Support, minutes
@@ -273,18 +274,12 @@ class _Desk:
                 yield trail.event(self.run, "ticket.closed", name, content | {"resolution": "completed"}, row["resolved_at"])
 
     def _signals(self, connection: Connection) -> tuple[list[str], list[str]]:
-        found = [*signalled.late(self.product, store.late(connection, self.product.name)), *self._spikes(connection)]
-        known = store.own_signals(connection, self.product.name)
-        rows, opened, over = signalled.moved(found, known, self.product.name, self.run.at)
-        upsert(connection, signals, rows)
-        incident = {"environment": {"id": "support"}, "service": {"id": self.product.name}}
-        trail.record(connection, self.run, [
-            trail.event(self.run, "incident.detected" if row["status"] == "open" else "incident.resolved", row["fingerprint"],
-                        incident | {"description": row["title"]})
-            for row in rows if row["fingerprint"] in {*opened, *over}])
-        return opened, over
+        late = signalled.late(self.product, store.late(connection, self.product.name))
+        found = {"sla": late, "spike": self._spikes(connection)}
+        done = [settle(connection, self.product, self.run, kind, causes, renew=True) for kind, causes in found.items()]
+        return [mark for each in done for mark in each.opened], [mark for each in done for mark in each.resolved]
 
-    def _spikes(self, connection: Connection) -> list[signalled.Found]:
+    def _spikes(self, connection: Connection) -> dict[str, Found]:
         """Categories of which there are more tickets than usual, once there are two whole windows that say what is usual."""
         said, name = self.support.spikes, self.product.name
         window = timedelta(days=said.window_days)
@@ -292,7 +287,7 @@ class _Desk:
         first = store.first_created(connection, name)
         whole = min(said.windows_before, max(0, (start - first) // window)) if first else 0
         if whole < 2:
-            return []
+            return {}
         recent = store.by_category(connection, name, start, self.run.at)
         before = store.by_category(connection, name, start - whole * window, start)
         return signalled.spiking(self.product, spikes(recent, before, whole, said.false_alarms), said.window_days)

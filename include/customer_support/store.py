@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, exists, func, or_, select
+from sqlalchemy import Connection, Engine, Select, and_, exists, func, select
 
 from include.customer_support.tickets import GIVEN, OPEN, RESOLVED, WAITING
 from include.ledger.engine import reading
@@ -14,7 +14,6 @@ from include.ledger.tables import (
     commits,
     cursors,
     releases,
-    signals,
     stories,
     suggestions,
     theme_voices,
@@ -168,12 +167,6 @@ def late(connection: Connection, product: str) -> dict[tuple[str, str, str], lis
     for row in connection.execute(query):
         found.setdefault((row.state, row.clock, row.priority), []).append(row.ticket_id)
     return found
-
-
-def own_signals(connection: Connection, product: str) -> dict[str, Row]:
-    """The product's signals that the support desk raised, by fingerprint."""
-    query = select(signals).where(signals.c.product == product, or_(signals.c.kind == "sla", signals.c.kind == "spike"))
-    return {row["fingerprint"]: dict(row) for row in connection.execute(query).mappings()}
 
 
 def _rows(engine: Engine, query: Select[Any]) -> list[Row]:

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from include import environment
 from include.connection import Connections, no_connections
 from include.ledger.engine import upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
+from include.ledger.signals import Found, fingerprint, settle
 from include.ledger.tables import cursors, releases, signals, slo_status
 from include.ledger.tables import rollups as rollups_table
-from include.ledger.trail import event, record
 from include.markup import plain
 from include.monitoring_rollups import store
 from include.monitoring_rollups.access_log import Cursor, Reader
@@ -148,49 +148,35 @@ def _counts(connection: Connection, product: str, objective: Measured, until: da
 def _signal(connection: Connection, product: Product, run: Run, objective: Measured, counts: pd.DataFrame,
             since: datetime) -> str | None:
     """Open, keep or resolve the one signal of this SLO; returns opened, open, resolved or None."""
-    fingerprint = hashlib.sha256(f"{product.name} slo {objective.name} burn".encode()).hexdigest()[:16]
-    known = connection.execute(select(signals).where(signals.c.fingerprint == fingerprint)).first()
-    is_open = known is not None and known.status == "open"
+    cause = f"{objective.name} burn"
+    mark = fingerprint(product.name, "slo", cause)
+    is_open = connection.scalar(select(signals.c.status).where(signals.c.fingerprint == mark)) == "open"
     alerts = ALERTS if product.monitoring.alert_on == "ticket" else PAGES
     enough = 1 if objective.slice_minutes else MIN_REQUESTS
     from_then = run.at if is_open else since  # one that is open is over as soon as nothing burns now
     burn = worst_burn(counts, objective.target, from_then, run.at, alerts, enough)
-    if burn:
-        _open(connection, product, run, objective, fingerprint, burn, known if is_open else None)
-        return "open" if is_open else "opened"
-    if known is None or not is_open or not is_over(counts, objective.target, run.at, alerts, enough):
-        return "open" if is_open else None
-    upsert(connection, signals, [dict(known._mapping) | {"status": "resolved", "last_at": run.at}])
-    record(connection, run, [event(run, "incident.resolved", fingerprint, _incident(product, f"Over: {known.title}"))])
-    return "resolved"
+    over = is_open and not burn and is_over(counts, objective.target, run.at, alerts, enough)
+    found = {cause: _burning(connection, product, run, objective, mark, burn)} if burn else {}
+    settle(connection, product, run, "slo", found, over=[cause] if over else (), renew=True)
+    return "resolved" if over else "open" if is_open else "opened" if burn else None
 
 
-def _open(connection: Connection, product: Product, run: Run, objective: Measured, fingerprint: str, burn: Burn,
-          known: Row[Any] | None) -> None:
+def _burning(connection: Connection, product: Product, run: Run, objective: Measured, mark: str, burn: Burn) -> Found:
     routes = _failing(connection, product.name, objective, burn)
     where = f", most at {plain(routes[0]['route'], 80)}" if routes else ""
-    title = known.title if known else (
-        f"{product.title}: {_what(burn, objective)}{where}; "
-        f"the error budget of {objective.name} burns {burn.rate:.1f} times too fast")
+    title = (f"{product.title}: {_what(burn, objective)}{where}; "
+             f"the error budget of {objective.name} burns {burn.rate:.1f} times too fast")
     running = connection.scalar(select(releases.c.key).where(
         releases.c.product == product.name, releases.c.status == "deployed"))
     changed = changed_at(share(traffic(connection, product.name, run)), burn.at)
-    cause = delivery.explained(connection, product, fingerprint, burn.at, routes, changed)
+    cause = delivery.explained(connection, product, mark, burn.at, routes, changed)
     points_to = {"deployment": cause[1].deployment, "confidence": cause[1].confidence, "why": list(cause[1].why)} if cause else {}
     release = f"{product.name}|{cause[0].version}" if cause and cause[1].counts else running
     detail = {"slo": objective.name, "target": objective.target, "burn_rate": burn.rate, "requests": burn.requests,
               "errors": burn.errors, "alert": asdict(burn.alert), "worst_at": burn.at.isoformat(), "routes": routes} | points_to
     if changed:
         detail["changed_at"] = changed.isoformat()
-    upsert(connection, signals, [{
-        "fingerprint": fingerprint, "product": product.name, "kind": "slo", "title": title,
-        "severity": "high" if burn.alert.severity == "page" else "medium",
-        "detail": detail, "status": "open", "release": release,
-        "first_at": known.first_at if known else run.at, "last_at": run.at,
-        "acknowledged_by": known.acknowledged_by if known else None,
-        "acknowledged_at": known.acknowledged_at if known else None}])
-    if known is None:
-        record(connection, run, [event(run, "incident.detected", fingerprint, _incident(product, title))])
+    return Found("high" if burn.alert.severity == "page" else "medium", title, detail, release)
 
 
 def _what(burn: Burn, objective: Measured) -> str:
@@ -214,8 +200,3 @@ def _failing(connection: Connection, product: str, objective: Measured, burn: Bu
     query = query.group_by(table.route, table.version).having(errors > 0).order_by(errors.desc(), table.route, table.version)
     return [{"route": row.route, "version": row.version, "errors": int(row.errors), "requests": int(row.requests)}
             for row in connection.execute(query.limit(3))]
-
-
-def _incident(product: Product, description: str) -> dict[str, Any]:
-    name = product.deployment.environment if product.deployment else "production"
-    return {"description": description, "environment": {"id": name}, "service": {"id": product.name}}

@@ -1,7 +1,6 @@
 """The product's series (requests, share of errors, those of its sources), watched for what is unusual: one signal a series while
 it lasts. It points to the deployment at which the level of the series changed."""
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,14 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, exists, func, select
 
-from include.ledger.engine import upsert
 from include.ledger.runs import Run
+from include.ledger.signals import Found, fingerprint, resolve, settle
 from include.ledger.tables import rollups, series_minutes, signals
-from include.ledger.trail import event, record
 from include.monitoring_rollups.anomalies import QUIET, alarms, change_points, unlikely
 from include.monitoring_rollups.delivery import ledger as delivery
 from include.product import Product
 
+KIND = "anomaly"
 CAME = timedelta(days=1)  # a change point explains what is unusual for so long
 BEHIND, STEP = timedelta(days=15), timedelta(minutes=10)
 DELAY = 3 * STEP
@@ -77,31 +76,27 @@ def share(steps: pd.DataFrame) -> "pd.Series[float]":
 
 def _kept(connection: Connection, product: Product, run: Run, name: str, values: "pd.Series[float]",
           among: NDArray[np.bool_] | None) -> str | None:
-    fingerprint = hashlib.sha256(f"{product.name} anomaly {name}".encode()).hexdigest()[:16]
-    known = connection.execute(select(signals).where(signals.c.fingerprint == fingerprint)).first()
+    mark = fingerprint(product.name, KIND, name)
+    known = connection.execute(select(signals).where(signals.c.fingerprint == mark)).first()
     is_open = known is not None and known.status == "open"
     times = alarms(values, among=among) if len(values) else []
     if times and times[-1] + STEP > pd.Timestamp(max(known.last_at, run.at - QUIET) if known else run.at - QUIET):
-        at = times[-1]
-        title = (f"{product.title}: {WORDS.get(name, name)} unusual at {at:%Y-%m-%d %H:%M} UTC: {values[at]:.4g}, where "
-                 f"{values.median():.4g} is usual")
-        release, detail = _explained(connection, product, fingerprint, at, values)
-        row = {"fingerprint": fingerprint, "product": product.name, "kind": "anomaly", "severity": "low",
-               "title": known.title if known and is_open else title, "status": "open", "release": release,
-               "detail": {"series": name, "at": at.isoformat(), "value": float(values[at]), "median": float(values.median()),
-                          **detail},
-               "first_at": known.first_at if known and is_open else run.at, "last_at": run.at,
-               "acknowledged_by": known.acknowledged_by if known and is_open else None,
-               "acknowledged_at": known.acknowledged_at if known and is_open else None}
-        upsert(connection, signals, [row])
-        if not is_open:
-            _tell(connection, product, run, "incident.detected", fingerprint, title)
+        found = _unusual(connection, product, mark, name, values, times[-1])
+        settle(connection, product, run, KIND, {name: found}, over=(), renew=True)
         return "open" if is_open else "opened"
     if known is None or not is_open or run.at - known.last_at < QUIET:
         return "open" if is_open else None
-    upsert(connection, signals, [dict(known._mapping) | {"status": "resolved", "last_at": run.at}])
-    _tell(connection, product, run, "incident.resolved", fingerprint, f"Over: {known.title}")
+    resolve(connection, product, run, [known._mapping])
     return "resolved"
+
+
+def _unusual(connection: Connection, product: Product, mark: str, name: str, values: "pd.Series[float]",
+             at: pd.Timestamp) -> Found:
+    title = (f"{product.title}: {WORDS.get(name, name)} unusual at {at:%Y-%m-%d %H:%M} UTC: {values[at]:.4g}, where "
+             f"{values.median():.4g} is usual")
+    release, detail = _explained(connection, product, mark, at, values)
+    seen = {"series": name, "at": at.isoformat(), "value": float(values[at]), "median": float(values.median())}
+    return Found("low", title, seen | detail, release)
 
 
 def _explained(connection: Connection, product: Product, fingerprint: str, at: pd.Timestamp,
@@ -122,9 +117,3 @@ def changed_at(values: "pd.Series[float]", at: datetime) -> datetime | None:
     where that is as near as it can be told; None where there is none."""
     found = [point for point in change_points(values) if at - CAME <= point <= at + DELAY]
     return found[-1].to_pydatetime() if found else None
-
-
-def _tell(connection: Connection, product: Product, run: Run, kind: str, fingerprint: str, description: str) -> None:
-    name = product.deployment.environment if product.deployment else "production"
-    record(connection, run, [event(run, kind, fingerprint, {
-        "description": description, "environment": {"id": name}, "service": {"id": product.name}})])

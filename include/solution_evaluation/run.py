@@ -17,6 +17,7 @@ from include.errors import InputError
 from include.ledger import trail
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Result, Run, finish, result_of
+from include.ledger.signals import Found, resolve, settle
 from include.ledger.tables import decisions, signals, solutions
 from include.markup import plain
 from include.parts.solutions import NONE_OF_THESE, Need
@@ -120,7 +121,7 @@ def _evaluated(connection: Connection, product: Product, run: Run, asked: Iterab
     for item in asked:
         questions.append(_ask(connection, product, run, item))
         lost += sum(fact.value is None for row in item.comparison.rows for fact in row.facts.values())
-    opened = [found for need, decided, change in raised if (found := _raise(connection, product, run, need, decided, change))]
+    opened = settle(connection, product, run, KIND, dict(_found(product, *each) for each in raised), over=()).opened
     return {"questions": questions, "signals": opened, "missing": lost, "publish": [product.name] if opened else []}
 
 
@@ -132,26 +133,11 @@ def _ask(connection: Connection, product: Product, run: Run, item: _Asked) -> di
             "body": pages.question(item.comparison, why), "options": pages.options(item.comparison)}
 
 
-def _raise(connection: Connection, product: Product, run: Run, need: Need, decided: dict[str, Any],
-           change: Change) -> str | None:
-    """Write the signal of a change, unless it is open already; returns its fingerprint where it is new."""
-    text = f"{product.name} {KIND} {need.id} {decided['chosen']} {change.kind} {change.what}"
-    fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
-    if connection.scalar(select(signals.c.status).where(signals.c.fingerprint == fingerprint)) == "open":
-        return None
-    title = plain(f"{product.title}: {decided['chosen']}, chosen for “{need.question}”: {change.text}", 500)
-    upsert(connection, signals, [{
-        "fingerprint": fingerprint, "product": product.name, "kind": KIND, "severity": change.severity, "title": title,
-        "detail": {"need": need.id, "solution": decided["id"], "change": change.kind, "what": change.what},
-        "status": "open", "release": None, "first_at": run.at, "last_at": run.at,
-        "acknowledged_by": None, "acknowledged_at": None}])
-    trail.record(connection, run, [trail.event(run, "incident.detected", fingerprint, _incident(product, title))])
-    return fingerprint
-
-
-def _incident(product: Product, description: str) -> dict[str, Any]:
-    name = product.deployment.environment if product.deployment else "none"
-    return {"description": description, "environment": {"id": name}, "service": {"id": product.name}}
+def _found(product: Product, need: Need, decided: dict[str, Any], change: Change) -> tuple[str, Found]:
+    """The cause and the signal of a change."""
+    return f"{need.id} {decided['chosen']} {change.kind} {change.what}", Found(
+        change.severity, f"{product.title}: {decided['chosen']}, chosen for “{need.question}”: {change.text}",
+        {"need": need.id, "solution": decided["id"], "change": change.kind, "what": change.what})
 
 
 def _written(artifacts: Artifacts, product: Product, row: dict[str, Any], comparison: Comparison, said: pages.Decision) -> str:
@@ -173,23 +159,13 @@ def _recorded(connection: Connection, product: Product, run: Run, row: dict[str,
     upsert(connection, decisions, [{"subject": row["id"], "gate": KIND, "decision": said.chosen or "none", "by": said.by,
                                     "note": said.note, "at": run.at}])
     uri, word = f"/closed-loop/{product.name}/solutions/{row['id']}", "approved" if said.chosen else "rejected"
+    about = connection.execute(select(signals).where(
+        signals.c.product == product.name, signals.c.kind == KIND, signals.c.status == "open").order_by(signals.c.fingerprint))
+    resolve(connection, product, run, [signal for signal in about.mappings() if signal["detail"]["need"] == row["need"]])
     trail.record(connection, run, [
-        *_resolved(connection, product, run, row["need"]),
         trail.event(run, "solution.decided", row["id"], {"need": row["need"], "story": row["story_id"], "chosen": said.chosen,
                                                          "adr": name}),
         trail.event(run, "approval.closed", row["id"], {
             "approvalDetailsUrl": uri, "resourceTargetUrl": uri, "decision": word, "status": word,
             "responder": f"urn:closed-loop:person:{quote(said.by, safe='')}"})])
     return {"solution": row["id"], "chosen": said.chosen, "adr": name, "publish": [product.name]}
-
-
-def _resolved(connection: Connection, product: Product, run: Run, need: str) -> list[dict[str, Any]]:
-    """Resolve the open signals about a need's solution; returns the events that say so."""
-    found = [row for row in connection.execute(select(signals).where(
-        signals.c.product == product.name, signals.c.kind == KIND, signals.c.status == "open").order_by(signals.c.fingerprint))
-        if row.detail["need"] == need]
-    for row in found:
-        connection.execute(update(signals).where(signals.c.fingerprint == row.fingerprint)
-                           .values(status="resolved", last_at=run.at))
-    return [trail.event(run, "incident.resolved", row.fingerprint, _incident(product, f"Decided anew: {row.title}"))
-            for row in found]
