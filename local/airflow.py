@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,10 +30,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "airflow_settings.yaml"
 USER = "admin"
 TRIES = 5  # of a request that a busy database undid
-# What `airflow standalone` starts, but for the servers of log files: those listen on every address, and nobody needs them here.
-SERVICES = """airflow db migrate || exit
-airflow scheduler --skip-serve-logs & airflow dag-processor & airflow triggerer --skip-serve-logs &
-exec airflow api-server"""
 
 
 class RefusedError(RuntimeError):
@@ -126,13 +123,17 @@ class LocalAirflow:
         self._apply(SETTINGS)
 
     def _spawn(self) -> None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                raise RuntimeError(f"another program listens on port {self.port}; CLOSED_LOOP_PORT names another port")
         folder = self.home / "airflow"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "passwords.json").write_text(json.dumps({USER: self.keys["password"]}) + "\n")
         (folder / "passwords.json").chmod(0o600)
         with self.log.open("ab") as log:
-            self._started = subprocess.Popen(["/bin/sh", "-c", SERVICES], env=self.env(), cwd=ROOT, stdin=subprocess.DEVNULL,
-                                             stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            self._started = subprocess.Popen(
+                [sys.executable, "-m", "local.services"], env=self.env(), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True)
         pid = self._started.pid
         self._state.write_text(json.dumps({"pid": pid, "started": _start_time(pid)}))
 

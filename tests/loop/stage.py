@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,7 +61,8 @@ def _free(port: int) -> bool:
 class Stage:
     """Everything in one folder: products, ledger, artifacts, the shop's repository, an Airflow that runs the DAGs."""
 
-    def __init__(self, folder: Path, approval: str, now: datetime | None = None, secrets: str | None = None) -> None:
+    def __init__(self, folder: Path, approval: str, now: datetime | None = None, secrets: str | None = None,
+                 settings: Mapping[str, str] = SETTINGS) -> None:
         self.home, self.products = folder / "home", folder / "products"
         self.port = free_ports(2)
         self.shop = f"http://127.0.0.1:{self.port + 1}"
@@ -74,7 +75,7 @@ class Stage:
             (self.home / "secrets.json").write_text(secrets)
         self.url = f"sqlite:///{self.home / 'ledger.db'}"
         upgrade(self.url)
-        env = SETTINGS | {"CLOSED_LOOP_PRODUCTS": str(self.products)}
+        env = {**settings, "CLOSED_LOOP_PRODUCTS": str(self.products)}
         self.airflow = LocalAirflow(self.home, self.port, env)
         self.loop = Loop(self.airflow)
 
@@ -108,9 +109,10 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path, approval: str = "automatic", now: datetime | None = None, secrets: str | None = None) -> Iterator[Stage]:
+def staged(folder: Path, approval: str = "automatic", now: datetime | None = None, secrets: str | None = None,
+           settings: Mapping[str, str] = SETTINGS) -> Iterator[Stage]:
     """A stage with its Airflow up; all of its processes end with the block. `secrets`: another stage's secrets.json."""
-    stage = Stage(folder, approval, now, secrets)
+    stage = Stage(folder, approval, now, secrets, settings)
     try:
         stage.airflow.start()
         stage.loop.unpause()

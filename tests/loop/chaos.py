@@ -1,0 +1,189 @@
+"""`python -m tests.loop.chaos`: whole turns of the loop while its processes are killed at random, with -9.
+
+A calm turn first; then turns on stages of their own until there were enough kills. After each: no run failed, every invariant of
+the ledger holds, nothing but the running version is served, and the ledger equals the calm one. What is killed: tasks; Airflow's
+scheduler (with the tasks that run under it, as a container's end would), api-server, dag-processor and triggerer; and, while no
+deployment compares versions, HAProxy and the shop's replicas. A task is tried three times, so none is killed a third time.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from local.airflow import wait_until
+from tests.loop.killing import facts, tasks, title, whole_turn
+from tests.loop.stage import SETTINGS, Stage, staged
+
+TRIES = 3  # of a task
+PAUSES = (1.0, 5.0)  # seconds between kills
+SERVICES = ("scheduler", "dag-processor", "triggerer", "api-server")
+SHOP = ("haproxy", "replica")
+KINDS = {"task": 6.0, "scheduler": 2.0, "dag-processor": 1.0, "triggerer": 1.0, "api-server": 2.0, "haproxy": 1.0, "replica": 1.0}
+# A lost process is noticed within seconds, not minutes; a task waits for an api-server that comes back.
+QUICK = SETTINGS | {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2", "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10", "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12", "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "20"}
+
+
+class Chaos:
+    """Kills processes of one stage, each after a random pause; `killed` says how many of each kind."""
+
+    def __init__(self, stage: Stage, random: Random, most: int) -> None:
+        self.stage, self.random, self.most = stage, random, most
+        self.killed: Counter[str] = Counter()
+        self._calling = threading.Lock()  # the harness asks nothing of an api-server that is dead
+
+    @contextmanager
+    def loose(self) -> Iterator[None]:
+        """Kills for the length of the block."""
+        self.stage.airflow._request = self._alone(self.stage.airflow._request)
+        done, wrong = threading.Event(), []
+        hunting = threading.Thread(target=self._hunt, args=(done, wrong))
+        hunting.start()
+        try:
+            yield
+        finally:
+            done.set()
+            hunting.join()
+        if wrong:
+            raise wrong[0]
+
+    def _alone(self, request: Callable[..., Any]) -> Callable[..., Any]:
+        def alone(*args: Any) -> Any:
+            with self._calling:
+                return request(*args)
+        self._request = request
+        return alone
+
+    def _hunt(self, done: threading.Event, wrong: list[Exception]) -> None:
+        try:
+            while not done.wait(self.random.uniform(*PAUSES)) and self.killed.total() < self.most:
+                kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+                self.killed[kind] += self._kill(kind)
+        except Exception as error:  # told where the turn is waited for
+            wrong.append(error)
+
+    def _kill(self, kind: str) -> bool:
+        """Whether one of this kind was there to be killed."""
+        running = tasks(self.stage)
+        if kind == "api-server":
+            return self._kill_api_server()
+        if kind in SERVICES:
+            spared = kind == "scheduler" and any(task.try_number >= TRIES for task in running)
+            return not spared and any(_shot(pid) for pid in self._services(kind))
+        if kind in SHOP:
+            compared = any(task.dag_id in {"deployment", "rollback", "build_and_test"} for task in running)
+            there = [] if compared else self._shop(kind)
+            return bool(there) and _shot(self.random.choice(there))
+        there = [task.pid for task in running if task.try_number < TRIES]
+        return bool(there) and _shot(self.random.choice(there))
+
+    def _kill_api_server(self) -> bool:
+        with self._calling:
+            killed = any(_shot(pid) for pid in self._services("api-server"))
+            wait_until(self._answers, 120, "the api-server did not come back")
+        return killed
+
+    def _answers(self) -> bool:
+        try:
+            self._request("GET", "/execution/health")
+        except OSError:
+            return False
+        return True
+
+    def _services(self, name: str) -> list[int]:
+        """The process of a service: a child of the process that keeps them."""
+        pids = self.stage.airflow.processes()
+        return [pid for pid in pids if _parent(pid) == pids[0] and f"airflow {name}" in title(pid)] if pids else []
+
+    def _shop(self, kind: str) -> list[int]:
+        """HAProxy, or the replicas, of this stage's shop."""
+        said, home = "haproxy" if kind == "haproxy" else "shop.py --port", f"CLOSED_LOOP_HOME={self.stage.home}\0"
+        return [pid for pid in _everybody() if said in title(pid) and home in _environment(pid)]
+
+
+def _everybody() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _parent(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+def _environment(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+    return ""
+
+
+def _shot(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def calm(folder: Path, now: datetime) -> tuple[dict[str, list[str]], str]:
+    """What an undisturbed turn leaves in the ledger, and its secrets."""
+    with staged(folder, "person", now) as stage:
+        whole_turn(stage)
+        return facts(stage), (stage.home / "secrets.json").read_text()
+
+
+def harsh(folder: Path, now: datetime, undisturbed: dict[str, list[str]], secrets: str, random: Random,
+          kills: int) -> dict[str, Any]:
+    """One turn with up to `kills` kills: what was killed, how long it took (s), and whatever is not as it should be."""
+    with staged(folder, "person", now, secrets, QUICK) as stage:
+        chaos, begun = Chaos(stage, random, kills), time.monotonic()
+        with chaos.loose():
+            whole_turn(stage, timeout=900)
+        took = time.monotonic() - begun
+        found = facts(stage)
+        different = {table: [row for row in found[table] if row not in undisturbed[table]][:3]
+                     for table in found if found[table] != undisturbed[table]}
+        return {"killed": dict(chaos.killed), "seconds": round(took), "failed": stage.loop.failures(),
+                "broken": [f"{item.invariant}: {item.rows[:3]}" for item in stage.broken()], "different": different}
+
+
+def main() -> int:
+    """Turn after turn until `--kills`; a JSON line each, and 1 where anything was not as it should be."""
+    parser = argparse.ArgumentParser("python -m tests.loop.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    given = parser.parse_args()
+    random, total, wrong = Random(given.seed), Counter[str](), 0
+    now = datetime.now(UTC)
+    sys.stdout.write(f'{{"seed": {given.seed}}}\n')
+    with tempfile.TemporaryDirectory(prefix="chaos") as folder:
+        undisturbed, secrets = calm(Path(folder) / "calm", now)
+        turn = 0
+        while total.total() < given.kills and not wrong:
+            turn += 1
+            result = harsh(Path(folder) / f"turn{turn}", now, undisturbed, secrets, random, given.kills - total.total())
+            total.update(result["killed"])
+            wrong = sum(bool(result[name]) for name in ("failed", "broken", "different"))
+            sys.stdout.write(json.dumps({"turn": turn} | result) + "\n")
+            sys.stdout.flush()
+    sys.stdout.write(json.dumps({"turns": turn, "kills": total.total(), "of": dict(total), "wrong": wrong}) + "\n")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
