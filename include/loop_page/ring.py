@@ -53,7 +53,7 @@ def state(connection: Connection, product: Product) -> shapes.ProductState:
                                 .where(deployments.c.product == product.name, deployments.c.status == "succeeded")
                                 .order_by(deployments.c.started_at.desc()).limit(1))
     live = connection.scalar(select(func.count()).select_from(themes)
-                             .where(themes.c.product == product.name, themes.c.status.in_(LIVE)))
+                             .where(themes.c.product == product.name, themes.c.status.in_(LIVE), themes.c.kind != "praise"))
     return shapes.ProductState(
         name=product.name, title=product.title, owner=product.owner, running=running, themes=live or 0,
         phases=[_phase(connection, name, step, wakes, keys) for name, (step, wakes) in PHASES.items()],

@@ -60,7 +60,7 @@ class ProductState(BaseModel):
     running: str | None
     phases: list[PhaseState]
     waits: list[Wait] = Field(description="What waits, people first, the oldest first.")
-    themes: int = Field(description="Live themes.")
+    themes: int = Field(description="Live themes without praise.")
 
 
 class BrokenProduct(BaseModel):

@@ -21,14 +21,15 @@ def sections(view: View) -> tuple[Section, ...]:
 
 
 def _checked(view: View) -> list[dict[str, Any]]:
-    """The rules of the release that runs (or else the newest one checked), as they were last checked."""
+    """The rules of the release that runs (or else the newest one checked), as its last check found them."""
     known = view.connection.execute(select(releases.c.key, releases.c.version, releases.c.status).where(
         releases.c.product == view.name, releases.c.key.in_(select(checks.c.key)), releases.c.at <= view.at)).all()
     if not known:
         return []
     key = max(known, key=lambda row: (row.status == "deployed", Version.parse(row.version))).key
-    rows = view.connection.execute(select(checks).where(checks.c.key == key, checks.c.at <= view.at)
-                                   .order_by(checks.c.at, checks.c.run_id)).mappings()
+    last = select(func.max(checks.c.at)).where(checks.c.key == key, checks.c.at <= view.at).scalar_subquery()
+    rows = view.connection.execute(select(checks).where(checks.c.key == key, checks.c.at == last)
+                                   .order_by(checks.c.run_id)).mappings()
     newest = {row["rule"]: dict(row) for row in rows}
     return [newest[rule] for rule in sorted(newest)]
 
