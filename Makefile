@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo stop test test-assistant lint bench verify-evidence check backup restore fuzz lock schema clean
+.PHONY: setup packages demo stop test test-assistant lint docs bench verify-evidence check backup restore fuzz lock schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -33,7 +33,7 @@ demo: setup  ## turn the loop; VOICES=path turns it on your own file too; FAULT=
 stop:  ## end everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.airflow stop && $(BIN)/python -m include.deployment.stop --all; fi
 
-lint: $(READY)
+lint: $(READY)  ## ruff, mypy, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
@@ -46,6 +46,9 @@ test-assistant: $(READY)  ## the optional help of a language model, in an enviro
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/assistant
 	$(BIN)/uv pip sync --quiet --python $(VENV)/assistant/bin/python requirements-dev.lock requirements-llm.lock
 	$(VENV)/assistant/bin/python -m pytest tests/assistant
+
+docs: $(READY)  ## the documentation site, in .site/html
+	$(BIN)/python -m local.docs
 
 bench: setup  ## ONLY=name for one
 	$(BIN)/python -m bench $(ONLY)
@@ -67,11 +70,12 @@ fuzz: $(READY)  ## hostile input for every reader; EXAMPLES a reader
 
 lock: $(READY)  ## pin what requirements*.txt ask for
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements.txt -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements-scale.txt -o requirements-scale.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements-dev.txt -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements-llm.txt -o requirements-llm.lock
 
 schema: $(READY)  ## the JSON Schema of product files
 	$(BIN)/python -m include.product
 
-clean: stop
+clean: stop  ## the environment and everything that was written go
 	rm -rf $(VENV) $(CLOSED_LOOP_HOME)
