@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 
 from bench.rows import row
+from include.artifacts import Artifacts
 from include.ledger import search
 from include.ledger.engine import connect, upgrade, upsert, writing
 from include.ledger.tables import phase_runs, theme_voices, themes, voices
@@ -79,7 +80,7 @@ def measure() -> dict[str, Any]:
 
 
 def _measured(engine: Engine, path: Path, built: float) -> dict[str, Any]:
-    client = TestClient(app(lambda: engine, lambda _: lambda: None, lambda: None), base_url="http://loop/api/v1")
+    client = TestClient(app(lambda: engine, lambda: Artifacts(str(path.parent)), lambda _: lambda: None, lambda: None), base_url="http://loop/api/v1")
     asked: list[tuple[str, Any]] = []
     event.listen(engine, "before_cursor_execute", lambda _c, _u, statement, given, *_: asked.append((statement, given)))
     hand = sqlite3.connect(path)

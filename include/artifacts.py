@@ -27,10 +27,10 @@ class Artifacts:
             file.write(content)
         return path
 
-    def read(self, name: str) -> bytes:
-        """The bytes stored under `name`. Raises FileNotFoundError."""
+    def read(self, name: str, most: int = -1) -> bytes:
+        """The bytes stored under `name`, or the first `most` of them. Raises FileNotFoundError."""
         with fsspec.open(self._path(name), "rb") as file:
-            return bytes(file.read())
+            return bytes(file.read(most))
 
     def exists(self, name: str) -> bool:
         """Whether something is stored under `name`."""

@@ -14,13 +14,13 @@ WEB = f"{PREFIX}/web".lstrip("/")  # from where Airflow's UI is, which may be a 
 def _app() -> Any:
     from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 
-    from include.cycle import ledger
+    from include.cycle import artifacts, ledger
     from include.loop_page.api import app
 
     def may_read(dag_id: str) -> Callable[..., Any]:
         return requires_access_dag("GET", param_dag_id=dag_id)
 
-    return app(ledger, may_read, get_user)
+    return app(ledger, artifacts, may_read, get_user)
 
 
 async def loop_page(scope: Any, receive: Any, send: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text, update
 
+from include.artifacts import Artifacts
 from include.key import Key
 from include.ledger.engine import reading, writing
 from include.ledger.runs import Run
@@ -74,7 +75,8 @@ def told(ledger: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     with writing(ledger) as connection:  # this effect was measured for good
         connection.execute(update(outcomes).values(closed_at=NOW, effect=0.25, low=0.1, high=0.6, verdict="relieved"))
     review(ledger, rows.product(), Run("outcome_review", "last", Key("shop"), NOW))
-    with TestClient(app(lambda: ledger, lambda _: lambda: None, lambda: None), base_url="http://loop/api/v1") as client:
+    api = app(lambda: ledger, lambda: Artifacts(str(tmp_path)), lambda _: lambda: None, lambda: None)
+    with TestClient(api, base_url="http://loop/api/v1") as client:
         yield Told(ledger, client)
 
 

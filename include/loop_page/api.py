@@ -15,11 +15,12 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Connection, Engine
 
+from include.artifacts import Artifacts
 from include.errors import InputError
 from include.key import PRODUCT_PATTERN, VERSION_PATTERN, Key
 from include.ledger.engine import reading
 from include.ledger.search import words
-from include.loop_page import operation, paging, releases, ring, shapes, themes, trace
+from include.loop_page import files, operation, paging, releases, ring, shapes, themes, trace
 from include.product import Product, product_named, products
 
 WEB = Path(__file__).parent / "web"
@@ -27,6 +28,7 @@ T = TypeVar("T")
 After = Annotated[str | None, Query(max_length=1000, description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=paging.MOST, description="Items of a page.")]
 Since = Annotated[datetime | None, Query(description="With its time zone, as 2026-03-01T00:00:00Z.")]
+SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private"}
 DESCRIPTION = """What the ledger knows of each product, for the loop page and for other tools. Paths and fields of v1 stay.
 Lists are paged: send `next` as `after`. A request needs Airflow's login (`POST /auth/token`, then `Authorization: Bearer …`)
 and the right to read the DAG that each path names."""
@@ -61,11 +63,13 @@ Known = Annotated[Product, Depends(_known)]
 Asked = Annotated[themes.Filter, Depends(_asked)]
 
 
-def app(ledger: Callable[[], Engine], may_read: Callable[[str], Callable[..., Any]], signed_in: Callable[..., Any]) -> FastAPI:
+def app(ledger: Callable[[], Engine], artifacts: Callable[[], Artifacts], may_read: Callable[[str], Callable[..., Any]],
+        signed_in: Callable[..., Any]) -> FastAPI:
     """The app: the API under `/api/v1`, the page's files under `/web`. `signed_in` refuses who has no login."""
     api = FastAPI(title="Closed Loop", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None, openapi_url=None)
     api.mount("/web", StaticFiles(directory=WEB))
     api.include_router(_router(ledger, may_read), prefix="/api/v1")
+    api.include_router(_files(ledger, artifacts, may_read), prefix="/api/v1")
 
     @api.get("/api/v1/openapi.json", include_in_schema=False, dependencies=[Depends(signed_in)])
     def described(request: Request) -> JSONResponse:
@@ -78,19 +82,73 @@ def app(ledger: Callable[[], Engine], may_read: Callable[[str], Callable[..., An
     return api
 
 
-def _router(ledger: Callable[[], Engine], may_read: Callable[[str], Callable[..., Any]]) -> APIRouter:
-    router = APIRouter()
-
+def _view(ledger: Callable[[], Engine]) -> Callable[[], Iterator[Connection]]:
+    """A reading connection to the ledger, for one request."""
     def view() -> Iterator[Connection]:
         with reading(ledger()) as connection:
             yield connection
 
-    View = Annotated[Connection, Depends(view)]  # noqa: N806 - a type
+    return view
+
+
+def _asks(dag_id: str, may_read: Callable[[str], Callable[..., Any]]) -> dict[str, Any]:
+    """What a path that shows what `dag_id` made has: the permission that it asks for, and its refusals."""
+    return {"dependencies": [Depends(may_read(dag_id))], "tags": [dag_id], "responses": {
+        401: {"description": "No login."}, 404: {"description": "There is none."},
+        403: {"description": f"Not allowed to read the DAG {dag_id}."}}}
+
+
+def _files(ledger: Callable[[], Engine], artifacts: Callable[[], Artifacts],
+           may_read: Callable[[str], Callable[..., Any]]) -> APIRouter:
+    """What releases and incidents rest on. Files are downloads, which no browser shows as a page."""
+    router = APIRouter()
+    View = Annotated[Connection, Depends(_view(ledger))]  # noqa: N806 - a type
+
+    def get(path: str, dag_id: str, media: str) -> Callable[..., Any]:
+        asks = _asks(dag_id, may_read)
+        asks["responses"] |= {200: {"description": "The file.", "content": {media: {}}}, 413: {"description": "It is too large."}}
+        return router.get(path, response_class=Response, **asks)
+
+    def kept(name: str | None, media: str, *called: str) -> Response:
+        try:
+            found = files.content(artifacts(), _there(name))
+        except FileNotFoundError as error:
+            raise HTTPException(404, "it is no longer among the artifacts") from error
+        except files.TooLargeError as error:
+            raise HTTPException(413, str(error)) from error
+        as_file = {"Content-Disposition": f'attachment; filename="{files.file_name(*called)}"'}
+        return Response(found, media_type=media, headers=SAFE | as_file)
+
+    @get("/products/{product}/releases/{version}/files/{what}", "build_and_test", "application/json")
+    def file_of_release(view: View, known: Known, version: Version, what: files.What) -> Response:
+        """The bill of materials (CycloneDX), or the signed provenance (in-toto, DSSE) of a release."""
+        name = files.of_release(view, Key(known.name, version), what)
+        return kept(name, "application/json", known.name, version, f"{what}.json")
+
+    @get("/products/{product}/releases/{version}/evidence/{rule}", "compliance_checks", "application/json")
+    def evidence(view: View, known: Known, version: Version, rule: Annotated[str, Segment(max_length=255)]) -> Response:
+        """What the last check of a release has to show of a rule."""
+        return kept(files.of_rule(view, Key(known.name, version), rule), "application/json", known.name, version, f"{rule}.json")
+
+    @get("/products/{product}/incidents/{id}/postmortem", "alerting", "text/markdown")
+    def postmortem(view: View, known: Known, id: Annotated[str, Segment(max_length=255)]) -> Response:
+        """The draft of an incident's post-mortem, in Markdown."""
+        return kept(files.of_incident(view, known.name, id), "text/markdown", known.name, f"{id}.md")
+
+    @router.get("/products/{product}/releases/{version}/parts", **_asks("compliance_checks", may_read))
+    def parts(view: View, known: Known, version: Version) -> shapes.Parts:
+        """The components of a release, and the advisories about them."""
+        return _there(files.parts(view, artifacts(), Key(known.name, version)))
+
+    return router
+
+
+def _router(ledger: Callable[[], Engine], may_read: Callable[[str], Callable[..., Any]]) -> APIRouter:
+    router = APIRouter()
+    View = Annotated[Connection, Depends(_view(ledger))]  # noqa: N806 - a type
 
     def get(path: str, dag_id: str) -> Callable[..., Any]:
-        return router.get(path, dependencies=[Depends(may_read(dag_id))], tags=[dag_id],
-                          responses={401: {"description": "No login."}, 404: {"description": "There is none."},
-                                     403: {"description": f"Not allowed to read the DAG {dag_id}."}})
+        return router.get(path, **_asks(dag_id, may_read))
 
     @get("/products", "nightly_cycle")
     def all_products(view: View) -> shapes.Products:

@@ -273,6 +273,36 @@ class ReleaseDetail(Release):
     stories: list[Story]
 
 
+class Component(BaseModel):
+    """A part of a release, as its bill of materials (CycloneDX) lists it."""
+
+    name: str
+    version: str | None
+    licence: str | None
+    purl: str | None
+
+
+class Advisory(BaseModel):
+    """An advisory about a part of a release. `new`: not known of the release before it."""
+
+    id: str
+    package: str
+    version: str | None
+    severity: str | None
+    summary: str | None
+    new: bool
+
+
+class Parts(BaseModel):
+    """What a release is made of: the first of `listed` components, and of the `found` advisories about them as its last check
+    knew them, the gravest first (null: it looked for none)."""
+
+    components: list[Component]
+    listed: int
+    advisories: list[Advisory] | None
+    found: int
+
+
 class SloPoint(BaseModel):
     """An objective at a time."""
 

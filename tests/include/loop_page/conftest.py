@@ -9,6 +9,7 @@ from fastapi import HTTPException
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from include.artifacts import Artifacts
 from include.loop_page.api import app
 
 FORBIDDEN = "deployment"
@@ -27,7 +28,7 @@ def products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def api(ledger: Engine, products: Path) -> Iterator[TestClient]:
+def api(ledger: Engine, artifacts: Artifacts, products: Path) -> Iterator[TestClient]:
     """The read API on an empty ledger, for who may read every DAG but FORBIDDEN."""
     def may_read(dag_id: str) -> Callable[..., Any]:
         def allowed() -> None:
@@ -35,7 +36,7 @@ def api(ledger: Engine, products: Path) -> Iterator[TestClient]:
                 raise HTTPException(403)
         return allowed
 
-    with TestClient(app(lambda: ledger, may_read, lambda: None), base_url="http://loop/api/v1") as client:
+    with TestClient(app(lambda: ledger, lambda: artifacts, may_read, lambda: None), base_url="http://loop/api/v1") as client:
         yield client
 
 

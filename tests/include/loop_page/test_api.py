@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, update
 
+from include.artifacts import Artifacts
 from include.ledger.engine import writing
 from include.ledger.tables import deployments, phase_runs, voices
 from include.loop_page.api import app
@@ -19,7 +20,9 @@ from tests.turned import HOSTILE, run, turned
 PATHS = {"/products", "/products/{product}", "/products/{product}/themes", "/products/{product}/themes/{id}",
          "/products/{product}/voices", "/products/{product}/voices/{id}", "/products/{product}/releases",
          "/products/{product}/releases/{version}", "/products/{product}/operation", "/products/{product}/metrics",
-         "/trace/{kind}/{id}"}
+         "/trace/{kind}/{id}", "/products/{product}/releases/{version}/parts"}
+FILES = {"/products/{product}/releases/{version}/files/{what}", "/products/{product}/releases/{version}/evidence/{rule}",
+         "/products/{product}/incidents/{id}/postmortem"}
 
 
 def get(api: TestClient, path: str, **query: Any) -> Any:
@@ -30,11 +33,12 @@ def get(api: TestClient, path: str, **query: Any) -> Any:
 
 def test_it_describes_itself(api: TestClient) -> None:
     described = get(api, "/openapi.json")
-    assert {path.removeprefix("/api/v1") for path in described["paths"]} == PATHS
+    assert {path.removeprefix("/api/v1") for path in described["paths"]} == PATHS | FILES
     for path, methods in described["paths"].items():
         assert set(methods) == {"get"}, path
         assert {"401", "403", "404"} <= set(methods["get"]["responses"])
-        assert methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+        if path.removeprefix("/api/v1") in PATHS:
+            assert methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
 
 
 def test_all_products_at_once(api: TestClient, ledger: Engine) -> None:
@@ -162,7 +166,7 @@ def test_the_trace_leads_from_anything_to_everything(api: TestClient, ledger: En
 
 def test_releases_have_gates_checks_and_a_canary(api: TestClient, ledger: Engine) -> None:
     turned(ledger)
-    api = TestClient(app(lambda: ledger, lambda _: lambda: None, lambda: None), base_url="http://loop/api/v1")
+    api = TestClient(app(lambda: ledger, lambda: Artifacts("nowhere"), lambda _: lambda: None, lambda: None), base_url="http://loop/api/v1")
     page = get(api, "/products/shop/releases", limit=2)
     assert [item["version"] for item in page["items"]] == ["1.2.0", "1.1.0"]
     assert [item["version"] for item in get(api, "/products/shop/releases", after=page["next"])["items"]] == ["1.0.0"]

@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 
+from include.artifacts import Artifacts
 from include.ledger.engine import reading
 from include.loop_page.api import app
 from tests.turned import turned
@@ -28,7 +29,7 @@ def plans(ledger: Engine, path: str) -> list[tuple[str, str]]:
         asked.append((statement, parameters))
 
     event.listen(ledger, "before_cursor_execute", note)
-    client = TestClient(app(lambda: ledger, lambda _: lambda: None, lambda: None), base_url="http://loop/api/v1")
+    client = TestClient(app(lambda: ledger, lambda: Artifacts("nowhere"), lambda _: lambda: None, lambda: None), base_url="http://loop/api/v1")
     first = client.get(path, params={} if "?" in path else {"limit": 1})
     assert first.status_code == 200, first.text
     if isinstance(first.json().get("next"), str):
