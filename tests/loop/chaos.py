@@ -27,7 +27,7 @@ from tests.loop.killing import facts, tasks, title, whole_turn
 from tests.loop.stage import SETTINGS, Stage, staged
 
 TRIES = 3  # of a task
-PAUSES = (1.0, 5.0)  # seconds between kills
+PAUSES = (0.5, 3.0)  # seconds between kills
 SERVICES = ("scheduler", "dag-processor", "triggerer", "api-server")
 SHOP = ("haproxy", "replica")
 KINDS = {"task": 6.0, "scheduler": 2.0, "dag-processor": 1.0, "triggerer": 1.0, "api-server": 2.0, "haproxy": 1.0, "replica": 1.0}
@@ -107,8 +107,9 @@ class Chaos:
 
     def _services(self, name: str) -> list[int]:
         """The process of a service: a child of the process that keeps them."""
-        pids = self.stage.airflow.processes()
-        return [pid for pid in pids if _parent(pid) == pids[0] and f"airflow {name}" in title(pid)] if pids else []
+        airflow, said = self.stage.airflow, f"airflow {name}"
+        keeper = airflow._session()
+        return [pid for pid in airflow.processes() if _parent(pid) == keeper and said in title(pid).replace("_", "-")]
 
     def _shop(self, kind: str) -> list[int]:
         """HAProxy, or the replicas, of this stage's shop."""
@@ -140,10 +141,16 @@ def _shot(pid: int) -> bool:
     return True
 
 
+def turns(stage: Stage, timeout: float = 240) -> None:
+    """A whole turn, and a night in which the shop runs and nothing is new."""
+    whole_turn(stage, timeout)
+    stage.turn(timeout=timeout)
+
+
 def calm(folder: Path, now: datetime) -> tuple[dict[str, list[str]], str]:
     """What an undisturbed turn leaves in the ledger, and its secrets."""
     with staged(folder, "person", now) as stage:
-        whole_turn(stage)
+        turns(stage)
         return facts(stage), (stage.home / "secrets.json").read_text()
 
 
@@ -153,7 +160,7 @@ def harsh(folder: Path, now: datetime, undisturbed: dict[str, list[str]], secret
     with staged(folder, "person", now, secrets, QUICK) as stage:
         chaos, begun = Chaos(stage, random, kills), time.monotonic()
         with chaos.loose():
-            whole_turn(stage, timeout=900)
+            turns(stage, timeout=900)
         took = time.monotonic() - begun
         found = facts(stage)
         different = {table: [row for row in found[table] if row not in undisturbed[table]][:3]
