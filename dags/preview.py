@@ -1,6 +1,7 @@
 """### Preview
-A person wants to see a release before it goes live. It is started on a free port of 127.0.0.1 beside everything else, answers
-there for as many minutes as the form says, and ends by itself. The URL is what this run returns.
+A person wants to see a release before it goes live. It is started on this machine beside everything else, in a container where
+the product is built or deployed in containers, answers for as many minutes as the form says, and ends by itself. The URL is what
+this run returns.
 """
 
 from typing import Any

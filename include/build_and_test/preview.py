@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-import shlex
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,19 +20,10 @@ from include.ledger.tables import previews, releases
 from include.markup import plain
 from include.parts.deployment import Deployment
 from include.product import Product
-from include.targets.processes import Processes
-from include.targets.supervision import Supervisor, members
+from include.targets.mortal import mortal_of
 from include.targets.target import DeploymentError, Replica, free_ports, wait_healthy
 
 NOTE = "preview.json"
-# Each start of the replica is bounded by what is left, so that it ends even where supervisord was killed; where nothing is left,
-# supervisord, which has started this script, ends too.
-MORTAL = """\
-#!/bin/sh
-left=$(({ends} - $(date +%s)))
-if [ $left -le 0 ]; then kill -TERM $PPID; exit 0; fi
-exec timeout --kill-after=10 $left /bin/sh -c {script}
-"""
 
 
 @dataclass(frozen=True)
@@ -45,17 +35,6 @@ class Note:
     ends: int
 
 
-class Mortal(Processes):
-    """Replicas on this machine that end at `ends`, and their supervisord with them, whether anybody looks or not."""
-
-    def __init__(self, deployment: Deployment, supervisor: Supervisor, ends: int) -> None:
-        super().__init__(deployment, supervisor)
-        self.ends = ends
-
-    def _script(self, item: Replica) -> str:
-        return MORTAL.format(ends=self.ends, script=shlex.quote(super()._script(item)))
-
-
 def preview(engine: Engine, product: Product, run: Run, who: str, artifacts: Artifacts, version: str, minutes: float) -> Result:
     """Show a release of `product` (`version`; empty: the newest candidate) for so many minutes, as `who` asked.
 
@@ -64,20 +43,12 @@ def preview(engine: Engine, product: Product, run: Run, who: str, artifacts: Art
     """
     if known := result_of(engine, run):
         return known
-    deployment = _allowed(product)
-    release = _release(engine, product.name, version)
-    with lease(engine, f"preview:{release['key']}", run.run_id):
-        note = _shown(product.name, deployment, run, artifacts, release, minutes)
-        return finish(engine, run, lambda connection: _written(connection, run, who, release, note))
-
-
-def _allowed(product: Product) -> Deployment:
     if product.deployment is None:
         raise InputError(f"nothing says how {product.name} runs: it has no deployment")
-    if product.repository and product.repository.runner == "container":
-        raise InputError(f"{product.name} is built in containers because its code isn't trusted: it is not run as a process "
-                         "before its release has passed all gates")
-    return product.deployment
+    release = _release(engine, product.name, version)
+    with lease(engine, f"preview:{release['key']}", run.run_id):
+        note, address = _shown(product, product.deployment, run, artifacts, release, minutes)
+        return finish(engine, run, lambda connection: _written(connection, run, who, release, note, address))
 
 
 def _release(engine: Engine, product: str, version: str) -> RowMapping:
@@ -89,31 +60,34 @@ def _release(engine: Engine, product: str, version: str) -> RowMapping:
     return max(wanted, key=lambda row: Version.parse(row["version"]))
 
 
-def _shown(name: str, deployment: Deployment, run: Run, artifacts: Artifacts, release: RowMapping, minutes: float) -> Note:
-    """Have the release run until the time is over."""
-    _tidy(name)
-    place = f"{name}.{release['version']}"
-    supervisor = Supervisor(environment.folder(place), environment.sockets(place) / "supervisor.sock")
-    note = _known(supervisor.folder, run)
+def _shown(product: Product, deployment: Deployment, run: Run, artifacts: Artifacts, release: RowMapping,
+           minutes: float) -> tuple[Note, str]:
+    """Have the release run until the time is over, and say at which `ip:port`."""
+    _tidy(product)
+    version, folder = release["version"], environment.folder(f"{product.name}.{release['version']}")
+    note = _known(folder, run)
     if note is None:  # the first time, or another preview of the same release, which makes way
-        supervisor.shutdown()
-        note = _noted(supervisor.folder, Note(run.run_id, free_ports(1)[0], round(time.time() + 60 * minutes)))
-    target, replica = Mortal(deployment, supervisor, note.ends), Replica(release["version"], note.port)
+        mortal_of(product, version).end()
+        note = _noted(folder, Note(run.run_id, free_ports(1)[0], round(time.time() + 60 * minutes)))
+    target, replica = mortal_of(product, version, note.ends, release["image"]), Replica(version, note.port)
     try:
-        if not (supervisor.folder / "versions" / replica.version).exists():
-            target.unpack(replica.version, _archive(artifacts, release))
+        if not target.has(version):
+            target.unpack(version, _archive(artifacts, release))
         target.start([replica])
+        found = target.seen().get(replica.name)
+        replica = replace(replica, elsewhere=found.elsewhere if found else None)
         wait_healthy(target, [replica], deployment)
     except DeploymentError as error:
-        supervisor.shutdown()
+        target.end()
         raise InputError(f"{release['key']} does not come up: {error}") from error
-    return note
+    return note, replica.address
 
 
-def _tidy(name: str) -> None:
+def _tidy(product: Product) -> None:
     """Remove what previews of the product left whose time is over."""
-    for path in environment.folder(name).parent.glob(f"{name}.*/{NOTE}"):
-        if json.loads(path.read_text())["ends"] < time.time() and not members(path.parent):
+    for path in environment.folder(product.name).parent.glob(f"{product.name}.*/{NOTE}"):
+        if json.loads(path.read_text())["ends"] < time.time():
+            mortal_of(product, path.parent.name.removeprefix(f"{product.name}.")).end()
             shutil.rmtree(path.parent)
 
 
@@ -139,8 +113,8 @@ def _archive(artifacts: Artifacts, release: RowMapping) -> bytes:
     return content
 
 
-def _written(connection: Connection, run: Run, who: str, release: RowMapping, note: Note) -> Result:
-    url, ends = f"http://127.0.0.1:{note.port}", datetime.fromtimestamp(note.ends, UTC)
+def _written(connection: Connection, run: Run, who: str, release: RowMapping, note: Note, address: str) -> Result:
+    url, ends = f"http://{address}", datetime.fromtimestamp(note.ends, UTC)
     upsert(connection, previews, [{"key": release["key"], "run_id": run.run_id, "product": run.product, "url": url,
                                    "ends_at": ends, "by": plain(who, 250), "at": run.at}])
     return {"publish": [], "release": release["key"], "url": url, "ends_at": ends.isoformat()}

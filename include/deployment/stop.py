@@ -7,6 +7,7 @@ from include import environment
 from include.deployment.environment import Environment
 from include.deployment.staging import staging_of
 from include.product import home, products
+from include.targets.mortal import mortal_of
 from include.targets.supervision import Supervisor
 
 
@@ -17,6 +18,9 @@ def stop(product_name: str) -> None:
     if elsewhere := [item for item in known if item.name == product_name]:
         target = Environment(elsewhere[0]).target
         target.stop(target.seen())
+    for product in products()[0]:
+        if product.deployment and product_name.startswith(f"{product.name}.") and not elsewhere:  # a release that is looked at
+            mortal_of(product, product_name.removeprefix(f"{product.name}.")).end()
     sockets = environment.sockets(product_name)
     Supervisor(environment.folder(product_name), sockets / "supervisor.sock").shutdown()
     (sockets / "haproxy.sock").unlink(missing_ok=True)

@@ -116,16 +116,19 @@ class Containers:
         memory = (settings.memory_mb + settings.tmp_mb) * MB  # what is written into /tmp is memory, and counts
         host = self.client.create_host_config(
             port_bindings={item.port: ("127.0.0.1", item.port)}, network_mode=settings.network, read_only=True, tmpfs=tmpfs,
-            cap_drop=["ALL"], security_opt=["no-new-privileges"], init=True, restart_policy={"Name": "unless-stopped"},
-            pids_limit=settings.processes + 1, mem_limit=memory, memswap_limit=memory, nano_cpus=int(settings.cpus * 10**9),
-            ulimits=[Ulimit(name="core", soft=0, hard=0)],
-            log_config={"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}})
+            cap_drop=["ALL"], security_opt=["no-new-privileges"], pids_limit=settings.processes + 1, mem_limit=memory,
+            memswap_limit=memory, nano_cpus=int(settings.cpus * 10**9), ulimits=[Ulimit(name="core", soft=0, hard=0)],
+            log_config={"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}, **self._lifetime())
         env = {"HOME": "/tmp"} | self.deployment.env | {"RELEASE_VERSION": item.version}  # noqa: S108 - its own
         made = self.client.create_container(
             image, entrypoint=self._command(item), command=[], name=f"closed-loop-{self.name}-{item.port}", environment=env,
             ports=[item.port], user=f"{NOBODY}:{NOBODY}", working_dir=f"/{HOME}", host_config=host,
             labels=self._labels(item.name), healthcheck={"test": ["NONE"]}, use_config_proxy=False)
         return str(made["Id"])
+
+    def _lifetime(self) -> dict[str, Any]:
+        """What of a container's host configuration says who its first process is, and when it is started again."""
+        return {"init": True, "restart_policy": {"Name": "unless-stopped"}}
 
     def _end(self, container: str) -> None:
         with suppress(NotFound):

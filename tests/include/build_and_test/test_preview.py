@@ -10,8 +10,10 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from docker import APIClient
 from sqlalchemy import Engine, select
 
 from include import environment
@@ -22,12 +24,19 @@ from include.deployment.stop import stop
 from include.errors import InputError
 from include.ledger.engine import connect
 from include.ledger.tables import previews
+from include.parts.deployment import Containers, Deployment
 from include.product import Product
+from include.targets.containers import ENVIRONMENT, REPLICA
+from include.targets.mortal import KEEPER, MortalContainers, mortal_of
 from include.targets.supervision import members
+from include.targets.target import DeploymentError, Replica
+from tests.docker import IMAGE, engine
 from tests.include.build_and_test.conftest import Repo, a_run
+from tests.include.sandbox.test_runners import tar
 
 SERVER = {"command": "python -m http.server {port} --bind 127.0.0.1", "port": 1, "health": "/green.xml"}
 ROOT = Path(__file__).resolve().parents[3]
+MEANS = (Deployment(command="x", port=1), Containers())
 
 
 def shop(repo: Repo, **more: object) -> Product:
@@ -74,6 +83,80 @@ def test_a_candidate_is_shown_and_its_url_is_known(candidate: Repo, ledger: Engi
         get(f"{result['url']}/green.xml")
 
 
+def in_containers(repo: Repo, **more: object) -> Product:
+    """The same product, built in containers because its code isn't trusted."""
+    built = repo.product(runner="container", image=IMAGE, limits={"memory_mb": 100, "processes": 20}).model_dump()
+    deployment = SERVER | {"command": "python -m http.server {port} --bind {host}"} | more
+    return Product.model_validate(built | {"deployment": deployment})
+
+
+@pytest.fixture
+def client() -> Iterator[APIClient]:
+    with engine() as client:
+        yield client
+
+
+def running(client: APIClient) -> list[dict[str, Any]]:
+    label = MortalContainers(*MEANS, "shop.1.0.0", 0).name
+    found = client.containers(filters={"label": f"{ENVIRONMENT}={label}"})
+    return [dict(client.inspect_container(item["Id"])) for item in found if item["Labels"][REPLICA] != KEEPER]
+
+
+def left(client: APIClient) -> list[Any]:
+    ours = {"label": f"{ENVIRONMENT}={MortalContainers(*MEANS, 'shop.1.0.0', 0).name}"}
+    return [*client.containers(all=True, filters=ours), *client.images(filters=ours), *client.networks(filters=ours)]
+
+
+@pytest.mark.allow_hosts(["127.0.0.1", "172.16.0.0/12", "192.168.0.0/16"])  # where the engine's networks are
+def test_untrusted_code_is_shown_in_a_container_that_reaches_nothing(client: APIClient, candidate: Repo, ledger: Engine,
+                                                                     artifacts: Artifacts) -> None:
+    product = in_containers(candidate)
+    try:
+        result = preview(ledger, product, a_run(2), "kim", artifacts, "", 10)
+        assert get(f"{result['url']}/green.xml") == 200 and "//127." not in result["url"]
+        [found] = running(client)
+        host = found["HostConfig"]
+        assert (host["CapDrop"], host["ReadonlyRootfs"], host["PidsLimit"]) == (["ALL"], True, 21)
+        assert host["Memory"] == host["MemorySwap"] == 164_000_000 and host["SecurityOpt"] == ["no-new-privileges"]
+        [network] = found["NetworkSettings"]["Networks"]
+        assert client.inspect_network(network)["Internal"] and found["Config"]["User"] == "65534:65534"
+        deployed = in_containers(candidate, containers={"image": IMAGE})
+        again = preview(ledger, deployed, a_run(3), "lee", artifacts, "1.0.0", 10)  # the first makes way
+        assert get(f"{again['url']}/green.xml") == 200 and again["url"].startswith("http://127.0.0.1:")
+        [found] = running(client)
+        assert list(found["NetworkSettings"]["Networks"]) == ["bridge"]
+    finally:
+        mortal_of(product, "1.0.0").end()
+    assert left(client) == []
+
+
+HOSTILE = "trap '' TERM INT HUP ALRM; kill -STOP -1; kill -KILL -1; while :; do sleep 1; done"
+
+
+@pytest.mark.allow_hosts(["127.0.0.1", "172.16.0.0/12", "192.168.0.0/16"])
+def test_a_container_ends_in_time_whatever_its_code_does(client: APIClient, candidate: Repo, ledger: Engine,
+                                                         artifacts: Artifacts) -> None:
+    """Nobody of ours lives on to end it, and it ends nobody that would."""
+    product = in_containers(candidate, command=f'sh -c "{HOSTILE}"')
+    target = mortal_of(product, "1.0.0", ends := round(time.time()) + 8)
+    try:
+        target.unpack("1.0.0", tar({"x": "y"}))
+        try:
+            target.start([Replica("1.0.0", 8000)])
+            assert running(client) or time.time() >= ends
+        except DeploymentError:  # on a machine that is loaded so much that the time is over by now
+            assert time.time() >= ends
+        until(lambda: not running(client))
+        assert time.time() >= ends
+        target.end()
+        broken = in_containers(candidate, command="sh -c 'echo no such thing; exit 1'")
+        with pytest.raises(InputError, match=r"does not come up: v1\.0\.0_.* said: no such thing"):
+            preview(ledger, broken, a_run(2), "kim", artifacts, "", 10)
+    finally:
+        target.end()
+    assert left(client) == []
+
+
 KILLED = """\
 import os, pathlib, sys
 from include.build_and_test import preview as it
@@ -114,8 +197,7 @@ def test_it_ends_by_itself_where_whoever_started_it_was_killed(candidate: Repo, 
 
 def test_what_can_not_be_shown_is_named(candidate: Repo, ledger: Engine, artifacts: Artifacts) -> None:
     for product, version, why in (
-            (candidate.product(), "", "has no deployment"), (shop(candidate), "9.9.9", "has no release 9"),
-            (Product.model_validate(candidate.product(runner="container").model_dump() | {"deployment": SERVER}), "", "trusted")):
+            (candidate.product(), "", "has no deployment"), (shop(candidate), "9.9.9", "has no release 9")):
         with pytest.raises(InputError, match=why):
             preview(ledger, product, a_run(2), "kim", artifacts, version, 1)
     [archive] = (Path(artifacts.root) / "sha256").rglob("*.tar")
