@@ -23,10 +23,11 @@ from docker.errors import APIError
 
 from include.dockerfile import HEREDOC, Instruction, instructions
 from include.parts.repository import Repository
+from include.sandbox.dockerignore import left_out
 from include.sandbox.runner import Outcome, bounded, over_disk, over_memory, over_processes, over_time
 
 LABEL = "closed-loop.build"
-OURS = ".closed-loop.dockerfile"  # in the context, beside the product's files
+OURS, IGNORE = ".closed-loop.dockerfile", ".dockerignore"  # in the context, beside the product's files
 MB = 1_000_000
 MAX_BYTES = 100_000
 POLL_SECONDS, SIZE_SECONDS = 0.05, 0.5
@@ -170,25 +171,33 @@ class Watch:
 
 
 def with_dockerfile(archive: bytes, settings: Repository, label: str) -> bytes:
-    """The context of a build: the tar `archive`, and in it what `dockerfile` says, checked. Raises RefusedError."""
+    """The context of a build: the tar `archive` without what its .dockerignore leaves out (as with Docker's own builders,
+    `<Dockerfile>.dockerignore` goes before it), and what `dockerfile` says, checked. Raises RefusedError."""
     name = str(settings.dockerfile)
     context = io.BytesIO()
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as source, tarfile.open(fileobj=context, mode="w") as target:
-        text = None
-        for member in source:
-            content = source.extractfile(member) if member.isreg() else None
-            if member.name == name and content and member.size <= MAX_BYTES:
-                text = content.read().decode(errors="replace")
-                content = io.BytesIO(text.encode(errors="replace"))
-                member.size = len(content.getvalue())
-            target.addfile(member, content)
+        text = _text(source, name)
         if text is None:
             raise RefusedError(f"there is no file {name!r} of at most {MAX_BYTES:,} bytes")
-        ours = "\n".join(checked(text, name, settings, label)).encode()
-        entry = tarfile.TarInfo(OURS)
-        entry.size = len(ours)
-        target.addfile(entry, io.BytesIO(ours))
+        is_left_out = left_out(_text(source, f"{name}{IGNORE}") or _text(source, IGNORE) or "")
+        for member in source:
+            if not is_left_out(member.name) and member.name not in (OURS, IGNORE):
+                target.addfile(member, source.extractfile(member) if member.isreg() else None)
+        ours = "\n".join(checked(text, name, settings, label))
+        # the engine reads both, and then leaves them out of what COPY sees
+        for path, content in ((OURS, ours.encode()), (IGNORE, f"{OURS}\n{IGNORE}\n".encode())):
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            target.addfile(entry, io.BytesIO(content))
     return context.getvalue()
+
+
+def _text(archive: tarfile.TarFile, name: str) -> str | None:
+    """A small file of the archive, if it is there."""
+    found = next((member for member in archive.getmembers() if member.name == name and member.isreg()), None)
+    if found is None or found.size > MAX_BYTES or (file := archive.extractfile(found)) is None:
+        return None
+    return file.read().decode(errors="replace")
 
 
 def checked(text: str, name: str, settings: Repository, label: str) -> Iterator[str]:

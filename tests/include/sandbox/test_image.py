@@ -84,6 +84,16 @@ def test_the_same_checkout_is_not_built_twice_and_another_takes_the_images_place
     assert first not in [found["Id"] for found in client.images()]
 
 
+def test_what_dockerignore_names_is_not_in_the_image(made: Made) -> None:
+    files: dict[str, str | bytes] = {".dockerignore": "# no secrets\n*.env\nsub/**\n!sub/kept", "prod.env": "x", "sub/a": "x",
+                                     "sub/kept": "x"}
+    listed = "cd /opt && find . -type f | sort"
+    assert made(START + "COPY . /opt/\n", files).run(listed, 20).output.split() == [b"./Dockerfile", b"./a.txt", b"./sub/kept"]
+    files["Dockerfile.dockerignore"] = "Docker*\n"
+    assert made(START + "COPY . /opt/\n", files).run(listed, 20).output.split() == [
+        b"./a.txt", b"./prod.env", b"./sub/a", b"./sub/kept"]
+
+
 FORKS = r"import os, time\nwhile 1:\n try: os.fork()\n except OSError: time.sleep(.1)"
 BOMB = f'python3 -c "exec(\'{FORKS}\')"'
 
