@@ -43,9 +43,20 @@ class Coverage:
             return "the coverage report names no lines"
         return f"{self.percent:g} % of the lines are covered, less than {minimum:g} %" if self.percent < minimum else ""
 
-    def plain(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {"lines": self.lines, "covered": self.covered, "percent": self.percent}
+    def plain(self, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """As plain JSON values; with what the release `before` had, the change since then in percentage points."""
+        here = {"lines": self.lines, "covered": self.covered, "percent": self.percent}
+        return here | {"before": before["percent"], "change": self.change(before)} if before else here
+
+    def change(self, before: Mapping[str, Any]) -> float:
+        """Percentage points since the release `before`."""
+        return round(self.percent - float(before["percent"]), 2)
+
+    def fell(self, before: Mapping[str, Any], most: float) -> str:
+        """Why this is too much less than the release `before` had; empty where it is not."""
+        fall = -self.change(before)
+        return (f"{self.percent:g} % of the lines are covered, {fall:g} points less than in the release before, where {most:g} "
+                "are allowed") if fall > most else ""
 
     def document(self) -> bytes:
         """All of it as JSON: for each file the lines that ran, and those that did not."""

@@ -25,8 +25,9 @@ def kept(artifacts: Artifacts, row: Mapping[str, Any]) -> Tested:
     return Tested(row["tests"], row["failed"], artifacts.read(row["log"]), row["image"], coverage)
 
 
-def judged(parts: Mapping[str, Tested], repository: Repository) -> Tested:
-    """What the tests of all entries come to together. The one of a product without a matrix is called ""."""
+def judged(parts: Mapping[str, Tested], repository: Repository, before: Mapping[str, Any] | None = None) -> Tested:
+    """What the tests of all entries come to together. The one of a product without a matrix is called "". `before` is the
+    coverage of the release before, where it is known."""
     counts: dict[str, Any] = {kind: sum(part.tests[kind] for part in parts.values()) for kind in COUNTS}
     names = {kind: list(dict.fromkeys(name for part in parts.values() for name in part.tests.get(kind, [])))[:MAX_NAMES]
              for kind in ("failures", "flaky")}
@@ -37,9 +38,11 @@ def judged(parts: Mapping[str, Tested], repository: Repository) -> Tested:
     found = [part.coverage for part in parts.values() if part.coverage]
     coverage = together(found) if found else None
     if coverage:
-        tests["coverage"] = coverage.plain()
-    if not failed and coverage and repository.coverage:
-        failed = coverage.below(repository.coverage.minimum)
+        tests["coverage"] = coverage.plain(before)
+    if not failed and coverage and (wanted := repository.coverage):
+        failed = coverage.below(wanted.minimum)
+        if not failed and before and wanted.may_fall is not None:
+            failed = coverage.fell(before, wanted.may_fall)
     return Tested(tests, failed, _logs(parts), _image(parts), coverage)
 
 

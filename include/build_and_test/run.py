@@ -155,7 +155,8 @@ class _Build:
 
     def concluded(self, plan: Plan, parts: Mapping[str, Tested]) -> Result:
         """Make the release and write it down."""
-        tested = judged(parts, self.repository)
+        before = next((row for row in self.known() if row["version"] == plan.previous), None)
+        tested = judged(parts, self.repository, before["tests"].get("coverage") if before else None)
         archive = self.mirror.archive(plan.commit)
         tied = [commit.sha for commit in plan.fresh if commit.stories or commit.issues] if tested.tests["failures"] else []
         files = {sha: self.mirror.touched(sha) for sha in tied}

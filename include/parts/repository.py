@@ -23,6 +23,8 @@ class Coverage(Part):
 
     file: str = Field("coverage.xml", description="What `test` writes, relative to the worktree: Cobertura's XML or lcov.")
     minimum: float = Field(0, ge=0, le=100, description="Percent of the lines; below it the tests do not speak for a release.")
+    may_fall: float | None = Field(None, ge=0, le=100, description=(
+        "Percentage points that a release may have less than the one before it; without this it may fall to `minimum`."))
 
 
 class Entry(Part):

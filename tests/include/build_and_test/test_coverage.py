@@ -1,6 +1,7 @@
 """Reports of coverage: what real tools write is read, what a stranger invents is refused."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -93,6 +94,26 @@ def test_a_percentage_never_looks_like_more_than_it_is() -> None:
     almost = Coverage({"a": frozenset(range(1, 79_999))}, {"a": frozenset(range(1, 100_001))})
     assert almost.percent == 79.99
     assert almost.below(80) == "79.99 % of the lines are covered, less than 80 %" and almost.below(79.99) == ""
+
+
+def test_coverage_is_compared_with_the_release_before(repo: Repo, ledger: Engine, artifacts: Artifacts) -> None:
+    test = "cp green.xml junit.xml; cp cov.xml coverage.xml"
+    less = COBERTURA.replace('hits="3"', 'hits="0"')
+    runs = iter(range(1, 10))
+
+    def built(message: str, report: str, **more: object) -> dict[str, Any]:
+        repo.commit(message, {"cov.xml": report})
+        return build(ledger, repo.product(test, coverage=more), a_run(next(runs)), artifacts)
+
+    assert built("feat: a", COBERTURA, may_fall=0)["publish"] == ["shop|1.0.0"]
+    fell = built("feat: b", less, may_fall=24.9)
+    assert fell["publish"] == [] and fell["failed"].endswith(
+        ": 50 % of the lines are covered, 25 points less than in the release before, where 24.9 are allowed")
+    assert fell["tests"]["coverage"] == {"lines": 4, "covered": 2, "percent": 50.0, "before": 75.0, "change": -25.0}
+    assert built("feat: c", less, may_fall=25)["publish"] == ["shop|1.1.0"]
+    risen = built("feat: d", COBERTURA, may_fall=0)  # a failed release is none that came before
+    assert risen["publish"] == ["shop|1.2.0"] and risen["tests"]["coverage"]["change"] == 25.0
+    assert built("feat: e", less)["tests"]["coverage"]["change"] == -25.0  # stated, but no gate
 
 
 def test_a_release_keeps_its_coverage_and_takes_as_much_as_the_product_wants(repo: Repo, ledger: Engine,
