@@ -28,17 +28,19 @@ PHASES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "story_writing": (2, ("dependency_management",)),
     "dependency_management": (5, ("scope_planning",)),
     "scope_planning": (3, ("scope_planning", "build_and_test", "solution_evaluation")),
-    "solution_evaluation": (6, ("voc_aggregation",)),
+    "solution_evaluation": (6, ("voc_aggregation", "alerting")),
     "build_and_test": (7, ("compliance_checks", "user_testing", "deployment")),
-    "compliance_checks": (10, ("deployment", "voc_aggregation")),
+    "compliance_checks": (10, ("deployment", "voc_aggregation", "alerting")),
     "user_testing": (8, ("deployment",)),
     "deployment": (9, ("monitoring_rollups", "dependency_management", "story_writing", "stakeholder_reporting",
-                       "voc_aggregation")),
-    "monitoring_rollups": (11, ("voc_aggregation",)),
+                       "voc_aggregation", "alerting")),
+    "monitoring_rollups": (11, ("voc_aggregation", "alerting")),
     "stakeholder_reporting": (4, ()),
-    "customer_support": (12, ("voc_aggregation",)),
+    "customer_support": (12, ("voc_aggregation", "alerting")),
     "outcome_review": (None, ()),
+    "alerting": (None, ()),
 }
+BESIDE = {"alerting"}  # it watches the loop, and tells people: no turn goes through it
 # What asks a person, and what is there once they answered.
 ASKED = {"scope_planning.propose": "scope_planning", "user_testing.ask": "user_testing",
          "compliance_checks.ask": "compliance_checks.attest"}
@@ -76,7 +78,7 @@ def _phase(connection: Connection, name: str, step: int | None, wakes: tuple[str
     runs = _newest(connection, name, keys)
     last = runs[0] if runs else None
     return shapes.PhaseState(
-        dag_id=name, step=step, wakes=list(wakes),
+        dag_id=name, step=step, wakes=list(wakes), beside=name in BESIDE,
         last=shapes.LastRun(run_id=last["run_id"], key=last["key"], at=last["at"], published=_published(last)) if last else None,
         published_at=next((run["at"] for run in runs if _published(run)), None))
 

@@ -33,6 +33,7 @@ class PhaseState(BaseModel):
     dag_id: str
     step: int | None = Field(description="The number of the step in the cycle; null for what closes the loop.")
     wakes: list[str] = Field(description="The phases that wake on what it publishes.")
+    beside: bool = Field(description="It helps the loop, and no turn of it goes through here.")
     last: LastRun | None
     published_at: datetime | None = Field(description="When one of its newest runs last published something.")
 

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, update
 
-from include.ledger.engine import connect, upgrade
+from include.artifacts import Artifacts
+from include.ledger.engine import connect, upgrade, writing
+from include.ledger.tables import checks, incidents, releases
 from local.airflow import ROOT, LocalAirflow, wait_until
 from tests.loop.stage import free_ports
-from tests.turned import turned
+from tests.turned import HOSTILE, turned
 
 PASSWORDS = {"ada": "a", "vic": "v", "nobody": "n"}
 USERS = "ada:admin,vic:viewer,nobody:"
@@ -44,7 +47,8 @@ class Served:
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
+                read = answer.read()
+                return answer.status, json.loads(read or b"null") if "json" in answer.headers["Content-Type"] else read.decode()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read() or b"null")
@@ -79,6 +83,19 @@ def serving(home: Path, products: Path) -> Iterator[Served]:
         process.wait()
 
 
+def _keep(engine: Engine, artifacts: Artifacts) -> None:
+    """What the release and the incident rest on."""
+    evidence = {"rule": {"id": "licences"}, "detail": HOSTILE[:200], "facts": {"advisories": {"found": [
+        {"id": "GHSA-1", "package": "pkg:pypi/tea-kettle", "version": "1.0", "severity": "high", "summary": "b", "new": True}]}}}
+    sbom = {"bomFormat": "CycloneDX", "components": [{"name": "tea-kettle", "version": "1.0", "licenses": []}]}
+    names = [artifacts.keep(body, suffix)[0] for body, suffix in (
+        (json.dumps(evidence).encode(), ".json"), (json.dumps(sbom).encode(), ".json"), (b"# Checkout fails <b>", ".md"))]
+    with writing(engine) as connection:
+        connection.execute(update(checks).values(evidence=names[0]))
+        connection.execute(update(releases).values(sbom=names[1]))
+        connection.execute(update(incidents).values(postmortem=names[2]))
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The API server with two products, one of which has turned."""
@@ -92,6 +109,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     upgrade(url)
     engine = connect(url)
     turned(engine)
+    _keep(engine, Artifacts(str(folder / "home" / "artifacts")))
     engine.dispose()
     with serving(folder / "home", products) as found:
+        made, said = found.ask("POST", "/api/v2/variables", {"key": "artifacts", "value": "artifacts"}, found.token("ada"))
+        assert made == 201, said
         yield found

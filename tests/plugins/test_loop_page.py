@@ -16,10 +16,12 @@ from tests.turned import HOSTILE
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 API = "/closed-loop/api/v1"
+FILES = ["/products/shop/releases/1.1.0/files/sbom", "/products/shop/releases/1.1.0/evidence/licences",
+         "/products/shop/incidents/i-1/postmortem"]
 PATHS = ["/products", "/products/shop", "/products/shop/themes", "/products/shop/themes/t-coupon",
          "/products/shop/voices?q=coupon", "/products/shop/voices/t-late-0", "/products/shop/releases",
          "/products/shop/releases/1.1.0", "/products/shop/operation",
-         "/products/shop/metrics", "/trace/story/S-0000000001", "/openapi.json"]
+         "/products/shop/metrics", "/products/shop/releases/1.1.0/parts", *FILES, "/trace/story/S-0000000001", "/openapi.json"]
 
 
 def test_the_api_wants_a_login_and_the_right_to_read(served: Served) -> None:
@@ -150,6 +152,24 @@ def test_search_leads_along_the_trace_to_the_release(screen: Screen) -> None:
     seen(page, "as good as the baseline")
     expect(page.get_by_role("img", name=re.compile("Canary: 10 % of traffic, 40 requests, 2.5% failed: pass"))).to_be_visible()
     expect(page.get_by_role("link", name="Roll back to 1.0.0 (form)")).to_have_attribute("href", re.compile("/dags/rollback$"))
+
+
+def test_evidence_parts_and_drafts_open_as_text(screen: Screen) -> None:
+    page = screen.open("?product=shop&view=releases&version=1.1.0")
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="licences"))
+    row.get_by_role("button", name="Open: Evidence").click()
+    expect(row.get_by_role("region")).to_contain_text("<script>window.hacked = 1</script>", timeout=60_000)
+    with page.expect_download() as file:
+        row.get_by_role("link", name="Download").click()
+    assert file.value.suggested_filename == "shop-1.1.0-licences.json"
+    seen(page, "GHSA-1")
+    page.get_by_text("All parts (1)").click()
+    seen(page, "tea-kettle")
+    page.goto(f"{screen.url}?product=shop&view=operation", timeout=120_000)
+    page.get_by_text("Timeline (1)").click()
+    page.get_by_role("button", name="Open: Draft of the post-mortem").click()
+    seen(page, "# Checkout fails <b>")
+    assert page.evaluate("window.hacked") is None
 
 
 def test_what_airflow_refuses_is_said(screen: Screen) -> None:

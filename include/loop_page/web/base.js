@@ -63,6 +63,19 @@ export function read(path, query = {}) {
   return ask(`/closed-loop/api/v1${path}${given.length ? "?" + new URLSearchParams(given) : ""}`);
 }
 
+/** Where a file of the read API lies, for a link. */
+const fileLink = (path) => new URL(`closed-loop/api/v1${path}`, BASE).href;
+const FILE_SHOWN = 100_000; // characters of a file that the page shows
+
+async function readFile(path) {
+  const answer = await fetch(fileLink(path), { credentials: "same-origin" });
+  const whole = await answer.text();
+  let text = whole;
+  try { text = JSON.stringify(JSON.parse(whole), null, 1); } catch { /* it is no JSON, and shown as it is */ }
+  if (!answer.ok) throw new Refused(answer.status, text.slice(0, 300));
+  return { text: text.slice(0, FILE_SHOWN), cut: text.length > FILE_SHOWN };
+}
+
 /** Airflow's own REST API, with the user's own rights. */
 export const airflow = (path, body) => ask(`/api/v2${path}`, body && {
   method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -166,6 +179,24 @@ export function Line({ values, label, width = 120, height = 28 }) {
   return h("svg", { role: "img", "aria-label": label, width, height, viewBox: `0 0 ${width} ${height}`, style: { flexShrink: 0, maxWidth: "100%" } },
     h("polyline", { points: known.map(([place, value]) => `${x(place)},${y(value)}`).join(" "), fill: "none", stroke: "currentColor", strokeWidth: 1.5 }),
     h("circle", { cx: x(last[0]), cy: y(last[1]), r: 2.5, fill: "currentColor" }));
+}
+
+function Content({ t, path, name }) {
+  const found = useAnswer(() => readFile(path), [path]);
+  return h(Answer, { of: found, t }, ({ text, cut }) => h(Box, null,
+    h(Box, { as: "pre", dir: "auto", tabIndex: 0, role: "region", "aria-label": name, mt: 2, p: 2, minW: { base: "14rem", md: "18rem" }, maxHeight: "24rem", overflow: "auto", fontSize: "xs",
+      borderWidth: "1px", borderRadius: "md", whiteSpace: "pre-wrap", overflowWrap: "anywhere" }, text),
+    cut ? h(Text, { color: "fg.muted", fontSize: "xs" }, t("file_cut")) : null));
+}
+
+/** A file of the read API: shown as text, or kept. */
+export function File({ t, path, name }) {
+  const [open, setOpen] = useState(false);
+  return h(Box, null,
+    h(Flex, { gap: 3, align: "center", wrap: "wrap" },
+      h(Button, { size: "xs", variant: "outline", "aria-expanded": open, "aria-label": `${t(open ? "close" : "open")}: ${name}`, onClick: () => setOpen(!open) }, t(open ? "close" : "open")),
+      h(ChakraUI.Link, { href: fileLink(path), download: "", color: "fg.info", textDecoration: "underline", fontSize: "xs", "aria-label": `${t("download")}: ${name}` }, t("download"))),
+    open ? h(Content, { t, path, name }) : null);
 }
 
 /** A choice with its label. */

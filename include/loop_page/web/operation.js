@@ -1,5 +1,5 @@
 // Operation: objectives with their budgets, signals, and the metrics of delivery and of the loop, with what they mean.
-import { Answer, Box, Card, Flex, Line, Rows, Said, Text, Word, h, read, useAnswer } from "./base.js";
+import { Answer, Box, Card, File, Flex, Line, Rows, Said, Text, Word, h, read, useAnswer } from "./base.js";
 import { Send } from "./forms.js";
 
 const SHARES = new Set(["share"]), COUNTS = new Set(["themes", "voices", "people"]);
@@ -23,13 +23,13 @@ function Signals({ t, product, signals }) {
       signal.acknowledged_by ?? (signal.status === "open" ? h(Send, { t, dag: "acknowledge_signal", conf: () => ({ product: product.name, signal: signal.fingerprint }) }, t("acknowledge")) : "–")] })) });
 }
 
-const Incidents = ({ t, incidents }) => incidents.length
+const Incidents = ({ t, product, incidents }) => incidents.length
   ? h(Box, { as: "ul", listStyleType: "none" }, incidents.map((incident) => h(Box, { as: "li", key: incident.id, py: 2, borderBottomWidth: "1px" },
       h(Flex, { gap: 2, wrap: "wrap", align: "center" }, h("bdi", { dir: "auto" }, incident.title), h(Word, { t }, incident.severity), h(Word, { t }, incident.status),
         h(Box, { as: "span", color: "fg.muted" }, incident.owner, " · ", t.time(incident.opened_at), incident.resolved_at ? ` – ${t.time(incident.resolved_at)}` : "")),
       h("details", null, h("summary", { style: { cursor: "pointer" } }, t("timeline", { n: incident.timeline.length })),
         h(Box, { as: "ol", ps: 4 }, incident.timeline.map((fact, place) => h("li", { key: place }, t.time(fact.at), " – ", fact.what, fact.who ? ` (${fact.who})` : "", fact.text ? h(Said, null, fact.text) : null))),
-        h(Box, { as: "code", fontSize: "xs", overflowWrap: "anywhere" }, t("postmortem"), ": ", incident.postmortem)))))
+        h(Box, { mt: 2 }, t("postmortem"), h(File, { t, path: `/products/${product.name}/incidents/${encodeURIComponent(incident.id)}/postmortem`, name: `${t("postmortem")} ${incident.id}` }))))))
   : h(Text, { color: "fg.muted" }, t("no_incidents"));
 
 const Metrics = ({ t, label, metrics }) => metrics.length
@@ -48,7 +48,7 @@ export function Operation({ t, product }) {
   return h(Flex, { direction: "column", gap: 4 },
     h(Card, { title: t("objectives") }, h(Answer, { of: running, t }, ({ slos }) => h(Objectives, { t, slos }))),
     h(Card, { title: t("signals") }, h(Answer, { of: running, t }, ({ signals }) => h(Signals, { t, product, signals }))),
-    h(Card, { title: t("incidents") }, h(Answer, { of: running, t }, ({ incidents }) => h(Incidents, { t, incidents }))),
+    h(Card, { title: t("incidents") }, h(Answer, { of: running, t }, ({ incidents }) => h(Incidents, { t, product, incidents }))),
     h(Card, { title: t("delivery") }, h(Answer, { of: measured, t }, ({ delivery }) => h(Metrics, { t, label: t("delivery"), metrics: delivery }))),
     h(Card, { title: t("loop_metrics") }, h(Answer, { of: measured, t }, ({ loop }) => h(Metrics, { t, label: t("loop_metrics"), metrics: loop }))));
 }

@@ -1,5 +1,5 @@
 // Releases: gates with what they rest on, the rollout with its verdicts, checks with their evidence, and the way back.
-import { Answer, Box, Button, Card, Flex, More, PAGE, Rows, Said, Text, To, Word, h, read, runLink, useAnswer, usePages } from "./base.js";
+import { Answer, Box, Button, Card, File, Flex, More, PAGE, Rows, Said, Text, To, Word, h, read, runLink, useAnswer, usePages } from "./base.js";
 
 const COLOUR = { pass: "#2f855a", fail: "#c53030" };
 
@@ -36,8 +36,24 @@ const Rollout = ({ t, rollout }) => h(Box, { mt: 3 },
         verdict.effect === null ? "–" : `${t.digits(verdict.effect)} (${t.digits(verdict.low)} – ${t.digits(verdict.high)})`,
         h(Word, { t }, verdict.decision), h(Said, { fontSize: "xs" }, verdict.why)] }))) }))) : null);
 
+/** What a release is made of: advisories first, the gravest at the top. */
+function Parts({ t, product, version }) {
+  const found = useAnswer(() => read(`/products/${product.name}/releases/${version}/parts`), [version]);
+  return h(Answer, { of: found, t }, ({ components, listed, advisories, found: known }) => h(Box, null,
+    advisories === null ? h(Text, { color: "fg.muted" }, t("not_looked")) : advisories.length
+      ? h(Rows, { label: t("advisories"), head: [t("advisory"), t("filter_severity"), t("component"), t("detail")], rows: advisories.map((item) => ({
+          key: `${item.id} ${item.package} ${item.version}`, cells: [h(Flex, { gap: 2 }, item.id, item.new ? h(Word, { t }, "new") : null), h(Word, { t }, item.severity), `${item.package} ${item.version ?? ""}`, h(Said, null, item.summary ?? "–")] })) })
+      : h(Text, null, t("no_advisories")),
+    advisories && known > advisories.length ? h(Text, { color: "fg.muted" }, t("and_more", { n: t.number(known - advisories.length) })) : null,
+    listed ? h(Box, { as: "details", mt: 3 }, h("summary", { style: { cursor: "pointer" } }, t("components", { n: t.number(listed) })),
+      h(Rows, { label: t("components", { n: t.number(listed) }), head: [t("component"), t("version"), t("licence")], rows: components.map((item, place) => ({
+        key: place, cells: [h(Said, null, item.name), item.version ?? "–", item.licence ?? "–"] })) }),
+      listed > components.length ? h(Text, { color: "fg.muted" }, t("and_more", { n: t.number(listed - components.length) })) : null) : null));
+}
+
 function Detail({ t, product, version }) {
   const found = useAnswer(() => read(`/products/${product.name}/releases/${version}`), [version]);
+  const files = `/products/${product.name}/releases/${version}`;
   const artifact = (name) => name ? h("code", { style: { overflowWrap: "anywhere" } }, name) : "–";
   return h(Answer, { of: found, t }, (release) => h(Box, null,
     h(Card, { title: `${product.title} ${release.version}`, action: h(Flex, { gap: 3, wrap: "wrap" },
@@ -54,10 +70,12 @@ function Detail({ t, product, version }) {
     h(Card, { title: t("rollouts"), mt: 4 }, release.deployments.length ? release.deployments.map((rollout) => h(Rollout, { key: rollout.id, t, rollout })) : h(Text, { color: "fg.muted" }, t("none_yet"))),
     h(Card, { title: t("checks"), mt: 4 }, release.checks.length ? h(Rows, { label: t("checks"), head: [t("rule"), t("outcome"), t("filter_severity"), t("serves"), t("detail"), t("evidence")],
       rows: release.checks.map((check) => ({ key: check.rule, cells: [check.rule, h(Word, { t }, check.waiver ? "waived" : check.outcome), h(Word, { t }, check.severity), check.serves,
-        h(Said, null, check.detail), h("code", { title: check.digest, style: { fontSize: "0.8em", overflowWrap: "anywhere" } }, check.digest.slice(0, 19) + "…")] })) }) : h(Text, { color: "fg.muted" }, t("none_yet"))),
+        h(Said, null, check.detail), h(Box, null, h("code", { title: check.digest, style: { fontSize: "0.8em", overflowWrap: "anywhere" } }, check.digest.slice(0, 19) + "…"),
+          h(File, { t, path: `${files}/evidence/${encodeURIComponent(check.rule)}`, name: `${t("evidence")} ${check.rule}` }))] })) }) : h(Text, { color: "fg.muted" }, t("none_yet"))),
+    h(Card, { title: t("parts"), mt: 4 }, h(Parts, { t, product, version })),
     h(Card, { title: t("made_of"), mt: 4 }, h(Rows, { label: t("made_of"), head: [t("what"), t("name")], rows: [
       { key: "commit", cells: [t("kind_commit"), artifact(release.commit)] }, { key: "archive", cells: [t("archive"), artifact(release.artifact)] },
-      { key: "sbom", cells: [t("sbom"), artifact(release.sbom)] }, { key: "provenance", cells: [t("provenance"), artifact(release.provenance)] },
+      { key: "sbom", cells: [t("sbom"), release.sbom ? h(File, { t, path: `${files}/files/sbom`, name: t("sbom") }) : "–"] }, { key: "provenance", cells: [t("provenance"), release.provenance ? h(File, { t, path: `${files}/files/provenance`, name: t("provenance") }) : "–"] },
       { key: "tests", cells: [t("tests"), Object.entries(release.tests).filter(([, value]) => typeof value === "number").map(([name, value]) => `${t(`tests_${name}`)} ${t.number(value)}`).join(", ") || "–"] }] }),
       h(Said, { mt: 2 }, release.changelog))));
 }

@@ -26,17 +26,20 @@ function stateOf(phase, run, waits) {
 
 function Picture({ t, phases, states, open }) {
   const [size, r] = [460, 168], middle = size / 2;
-  const at = (place) => { const turn = 2 * Math.PI * place / phases.length - Math.PI / 2; return [middle + r * Math.cos(turn), middle + r * Math.sin(turn)]; };
+  const [ring, beside] = [phases.filter((phase) => !phase.beside), phases.filter((phase) => phase.beside)];
+  const at = (place) => { const turn = 2 * Math.PI * place / ring.length - Math.PI / 2; return [middle + r * Math.cos(turn), middle + r * Math.sin(turn)]; };
+  const dot = (phase, x, y, low) => {
+    const state = states[phase.dag_id], aside = y > middle + 0.9 * r ? Math.round(x - middle) : 0; // two at the bottom: each to its side
+    return h("g", { key: phase.dag_id, onClick: () => open(phase), style: { cursor: "pointer" } },
+      h("circle", { cx: x, cy: y, r: 17, fill: FILL[state] ?? FILL.never, className: `state-${state}` }),
+      h("text", { x, y: y + 5, textAnchor: "middle", fontSize: 13, fill: "#ffffff", fontWeight: 600 }, phase.step ?? (phase.beside ? "!" : "↺")),
+      h("text", { x: x - 17 * Math.sign(aside), y: y + (low ? 34 : -24), textAnchor: ["end", "middle", "start"][Math.sign(aside) + 1], fontSize: 12, fill: "currentColor" }, t(`phase_${phase.dag_id}`)));
+  };
   return h("svg", { "aria-hidden": true, viewBox: `0 0 ${size} ${size}`, style: { width: "100%", maxWidth: size, margin: "0 auto", display: "block" } },
     h("circle", { cx: middle, cy: middle, r, fill: "none", stroke: "currentColor", strokeOpacity: 0.3, strokeWidth: 2 }),
     h("text", { x: middle, y: middle - 4, textAnchor: "middle", fontSize: 15, fill: "currentColor" }, t("ring")),
-    phases.map((phase, place) => {
-      const [x, y] = at(place), state = states[phase.dag_id];
-      return h("g", { key: phase.dag_id, onClick: () => open(phase), style: { cursor: "pointer" } },
-        h("circle", { cx: x, cy: y, r: 17, fill: FILL[state] ?? FILL.never, className: `state-${state}` }),
-        h("text", { x, y: y + 5, textAnchor: "middle", fontSize: 13, fill: "#ffffff", fontWeight: 600 }, phase.step ?? "↺"),
-        h("text", { x, y: y + (y > middle + 20 ? 34 : -24), textAnchor: "middle", fontSize: 12, fill: "currentColor" }, t(`phase_${phase.dag_id}`)));
-    }));
+    ring.map((phase, place) => dot(phase, ...at(place), at(place)[1] > middle + 20)),
+    beside.map((phase, place) => dot(phase, middle + 70 * (place - (beside.length - 1) / 2), middle + 40, true)));
 }
 
 export function Ring({ t, product, again }) {

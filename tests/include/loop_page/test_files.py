@@ -86,7 +86,7 @@ def test_what_is_too_large_is_said_to_be(api: TestClient, monkeypatch: pytest.Mo
     f"{RELEASE}/evidence/licences",  # its artifact is gone
     f"{RELEASE}/evidence/none", f"{RELEASE}/evidence/..%2F..%2Fetc%2Fpasswd", "/products/shop/releases/9.9.9/files/sbom",
     "/products/shop/releases/1.0.0/files/sbom", "/products/shop/releases/9.9.9/parts",
-    "/products/parcels/incidents/i-1/postmortem",    "/products/shop/incidents/none/postmortem"])
+    "/products/parcels/incidents/i-1/postmortem", "/products/shop/incidents/none/postmortem"])
 def test_what_is_not_there_is_404(api: TestClient, path: str) -> None:
     assert api.get(path).status_code == 404
 
