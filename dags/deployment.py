@@ -16,9 +16,11 @@ from include.cycle import (
     CANDIDATE,
     COMPLIANT,
     DEPLOYED,
+    ON_DOCKER,
     SIGNALS,
     WITH_PEOPLE,
     artifacts,
+    connection,
     connection_or_none,
     ledger,
     phase,
@@ -34,11 +36,11 @@ NO_QUESTION = {"ask": False, "subject": "-", "body": "-"}
 
 @dag(schedule=wakes_on(CANDIDATE & COMPLIANT & ACCEPTED), doc_md=__doc__, **phase("deployment", WITH_PEOPLE))
 def deployment() -> None:
-    @task(outlets=[DEPLOYED])
+    @task(outlets=[DEPLOYED], **ON_DOCKER)
     def deploy(*, outlet_events: Any = None, task: Any = None) -> dict[str, Any]:
         from include.deployment.run import deploy
 
-        result = deploy(ledger(), this_product(), this_run(), artifacts(), connection_or_none("signing_key"))
+        result = deploy(ledger(), this_product(), this_run(), artifacts(), connection_or_none("signing_key"), connection)
         if result.get("failed"):
             raise AirflowFailException(result["failed"])
         if result.get("ask"):
@@ -47,11 +49,12 @@ def deployment() -> None:
         publish(outlet_events[DEPLOYED], result["publish"])
         return NO_QUESTION
 
-    @task(outlets=[DEPLOYED])
+    @task(outlets=[DEPLOYED], **ON_DOCKER)
     def settle(decision: Any, *, outlet_events: Any = None) -> None:
         from include.deployment.run import settle
 
-        result = settle(ledger(), this_product(), this_run(), artifacts(), decision, connection_or_none("signing_key"))
+        result = settle(ledger(), this_product(), this_run(), artifacts(), decision, connection_or_none("signing_key"),
+                        connection)
         if result.get("failed"):
             raise AirflowFailException(result["failed"])
         publish(outlet_events[DEPLOYED], result["publish"])

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import Param, PartitionedAtRuntime, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.cycle import PHASE, SIGNALS, artifacts, ledger, publish, sent_form
+from include.cycle import ON_DOCKER, PHASE, SIGNALS, artifacts, connection, ledger, publish, sent_form
 from include.key import VERSION_PATTERN
 from include.product import product_named, products
 
@@ -23,12 +23,13 @@ FORM = {
 
 @dag(schedule=PartitionedAtRuntime(), params=FORM, doc_md=__doc__, **PHASE)
 def rollback() -> None:
-    @task
+    @task(**ON_DOCKER)
     def go_back(*, params: Any = None) -> None:
         from include.deployment.rollback import rollback
 
         run, who = sent_form(params["product"])
-        result = rollback(ledger(), product_named(params["product"]), run, who, params["version"], params["note"], artifacts())
+        result = rollback(ledger(), product_named(params["product"]), run, who, params["version"], params["note"], artifacts(),
+                          connection)
         if result.get("failed"):
             raise AirflowFailException(result["failed"])
 

@@ -15,9 +15,11 @@ from include.approval import LONGEST, Decision
 from include.cycle import (
     ACCEPTED,
     CANDIDATE,
+    ON_DOCKER,
     STARTED,
     WITH_PEOPLE,
     artifacts,
+    connection,
     connection_or_none,
     ledger,
     phase,
@@ -59,7 +61,8 @@ class Ask(BaseSensorOperator):
         if product.deployment and product.deployment.ring:
             from include.deployment.beta import tend_ring
 
-            tended = tend_ring(ledger(), product, run, artifacts(), datetime.now(UTC), connection_or_none("signing_key"))
+            tended = tend_ring(ledger(), product, run, artifacts(), datetime.now(UTC), connection_or_none("signing_key"),
+                               connection)
             if not tended["over"]:
                 return PokeReturnValue(is_done=False)
         from include.user_testing.run import Means, ask
@@ -79,7 +82,7 @@ def user_testing() -> None:
         publish(outlet_events[ACCEPTED], result["publish"])
 
     try_out = Decision(task_id="try_out", question="ask", fields=FIELDS)
-    Ask(task_id="ask", mode="reschedule", poke_interval=30, timeout=timedelta(days=90).total_seconds()) >> try_out
+    Ask(task_id="ask", **ON_DOCKER, mode="reschedule", poke_interval=30, timeout=timedelta(days=90).total_seconds()) >> try_out
     record(try_out.output)
 
 

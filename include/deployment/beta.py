@@ -10,7 +10,7 @@ import semver
 from sqlalchemy import Engine, select
 
 from include.artifacts import Artifacts
-from include.connection import Connection
+from include.connection import Connection, Connections, no_connections
 from include.deployment.environment import Environment
 from include.deployment.provenance import demand_provenance
 from include.deployment.record import Release, running_release
@@ -33,7 +33,7 @@ def ring_run(run: Run) -> Run:
 
 
 def tend_ring(engine: Engine, product: Product, run: Run, artifacts: Artifacts, now: datetime,
-              signing_key: Connection | None = None) -> Result:
+              signing_key: Connection | None = None, connections: Connections = no_connections) -> Result:
     """Have the release of the run's key serve the product's beta ring; to be called again and again until the result's `over`.
 
     `why` says what is waited for, or why it is over: its time, a newer release, no compliance, a start that failed. `requests`
@@ -49,7 +49,7 @@ def tend_ring(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
     waits = None if ended else _waits(engine, run)
     try:
         with lease(engine, f"deployment:{product.name}", f"ring {run.run_id}", wait=WAIT):
-            environment = Environment(product)
+            environment = Environment(product, connections)
             if ended:
                 return _over(engine, run, environment, ended)
             if not waits:

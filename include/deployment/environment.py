@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from include import environment
+from include.connection import Connections, no_connections
 from include.deployment.rules import MOST, Counts, split, weights
 from include.deployment.traffic import Traffic
 from include.errors import InputError
@@ -20,6 +21,7 @@ from include.parts.deployment import Deployment
 from include.product import Product
 from include.targets.adapter import Adapter
 from include.targets.processes import Processes
+from include.targets.secrets import Secrets, forget
 from include.targets.supervision import Supervisor, members
 from include.targets.target import DeploymentError, Replica, Seen, Target, UnreachableError, free_ports, wait_healthy
 
@@ -27,15 +29,17 @@ Archive = Callable[[], bytes]
 
 
 class Environment:
-    """The environment of one product. Callers hold the product's lease: there is one hand at a time."""
+    """The environment of one product. Callers hold the product's lease: there is one hand at a time. Where they start replicas,
+    they give the `connections` that hold the product's secrets."""
 
-    def __init__(self, product: Product) -> None:
+    def __init__(self, product: Product, connections: Connections = no_connections) -> None:
         if product.deployment is None:
             raise InputError(f"product {product.name!r} has no deployment")
         self.deployment: Deployment = product.deployment
         self.folder = environment.folder(product.name)
         sockets = environment.sockets(product.name)
         self.supervisor = Supervisor(self.folder, sockets / "supervisor.sock")
+        self.secrets = Secrets(product.name, self.deployment.secrets, self.folder, connections)
         self.target = self._target(product)
         self.traffic = Traffic(self.deployment, self.supervisor, sockets / "haproxy.sock",
                                environment.access_log(product.name))
@@ -45,10 +49,10 @@ class Environment:
         if settings := self.deployment.containers:
             from include.targets.containers import Containers  # which needs Docker's client, and Airflow's hook
 
-            return Containers(self.deployment, settings, product.name, self.folder)
+            return Containers(self.deployment, settings, product.name, self.folder, self.secrets)
         if self.deployment.adapter:
-            return Adapter(self.deployment, self.deployment.adapter, product.name, self.folder)
-        return Processes(self.deployment, self.supervisor)
+            return Adapter(self.deployment, self.deployment.adapter, product.name, self.folder, self.secrets)
+        return Processes(self.deployment, self.supervisor, self.secrets)
 
     def replicas(self) -> list[Replica]:
         """The replicas that are wanted, of every version."""
@@ -181,6 +185,7 @@ class Environment:
         """Stop everything and forget it."""
         self.target.stop(self.target.seen())
         self.supervisor.shutdown()
+        forget(self.folder)
         self._write_state([])
 
     def status(self) -> dict[str, Any]:

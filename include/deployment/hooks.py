@@ -4,14 +4,18 @@ The ledger says how far each came, by version: a task that was killed is taken u
 takes up again has done is undone before the next.
 """
 
+import io
 import shlex
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import Engine, select
 
+from include import environment
 from include.artifacts import Artifacts
+from include.connection import Connections, no_connections
 from include.deployment.record import Outcome, Release
 from include.deployment.rollout import archive
 from include.docker_hook import docker
@@ -26,10 +30,12 @@ from include.parts.repository import Repository
 from include.product import Product
 from include.sandbox.chosen import runner_of
 from include.sandbox.runner import ImageError
+from include.targets.secrets import Secrets
 from include.targets.target import DeploymentError
 
 Name = Literal["before", "after"]
 LIVE = ("deployed", "superseded")  # the releases whose hooks stay
+SECRETS = ".closed-loop-secrets"  # a file in the tree, until a hook's shell has read it: on a command line others would see them
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Hooks:
     product: Product
     run: Run
     artifacts: Artifacts
+    connections: Connections = no_connections
 
     def do(self, name: Name, release: Release) -> None:
         """Run a hook of `release` unless it has run. Raises DeploymentError where it fails; it is undone then."""
@@ -104,14 +111,19 @@ class Hooks:
         runner = runner_of(self.product.name, repository, docker, "hooks")
         exports = (deployment.env if deployment else {}) | {"RELEASE_VERSION": release.version}
         lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+        secrets = Secrets(self.product.name, deployment.secrets if deployment else {}, environment.folder(self.product.name),
+                          self.connections)
+        tree = archive(self.artifacts, release)
+        if secrets.declared:
+            tree, lines = with_file(tree, SECRETS, secrets.exports()), [*lines, f". ./{SECRETS} && rm ./{SECRETS} || exit 1"]
         try:
-            runner.prepare(archive(self.artifacts, release), without=repository.junit)
+            runner.prepare(tree, without=repository.junit)
             done = runner.run("\n".join([*lines, command]), settings.seconds)
         except (ImageError, InputError) as error:
             return plain(str(error), 500)
         finally:
             runner.remove()
-        said = done.output.decode(errors="replace").strip().splitlines()[-1:]
+        said = secrets.masked(done.output.decode(errors="replace")).strip().splitlines()[-1:]
         return f"{done.trouble}{'; it said: ' if said else ''}{plain(''.join(said), 500)}" if done.trouble else ""
 
     def _states(self, version: str) -> dict[str, str]:
@@ -124,6 +136,15 @@ class Hooks:
         with writing(self.engine) as connection:
             upsert(connection, deployment_hooks, [{"product": self.product.name, "version": release.version, "hook": name,
                                                    "state": state, "why": why, "at": self.run.at}])
+
+
+def with_file(archive: bytes, name: str, text: str) -> bytes:
+    """The tar `archive` with one more file, for its owner alone."""
+    tree, member, content = io.BytesIO(archive), tarfile.TarInfo(name), text.encode()
+    member.size, member.mode = len(content), 0o600
+    with tarfile.open(fileobj=tree, mode="a") as tar:
+        tar.addfile(member, io.BytesIO(content))
+    return tree.getvalue()
 
 
 def with_hooks(hooks: Hooks, release: Release, roll_out: Callable[[Callable[[], None]], Outcome]) -> Outcome:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Engine
 
+from include.connection import Connections, no_connections
 from include.deployment.reconcile import Difference, drift, plan
 from include.deployment.record import running_release
 from include.ledger.runs import Result, Run, finish, lease, result_of
@@ -15,7 +16,7 @@ KIND = "drift"
 LOOKS, PAUSE = 5, 2.0  # what is over by itself within some seconds is no drift
 
 
-def check(engine: Engine, product: Product, run: Run) -> Result:
+def check(engine: Engine, product: Product, run: Run, connections: Connections = no_connections) -> Result:
     """Compare the product's file and the ledger with what runs, where `run` is about the product.
 
     The result's `publish` is the product where a difference was found that no open signal tells of. Nothing is changed: the next
@@ -27,14 +28,14 @@ def check(engine: Engine, product: Product, run: Run) -> Result:
     if product.deployment is None or run.key.version is not None:
         return {"publish": [], "status": "rests"}
     with lease(engine, f"deployment:{product.name}", f"{run.phase} {run.run_id}"):  # half of a deployment is no drift
-        found = _lasting(engine, product)
+        found = _lasting(engine, product, connections)
     return finish(engine, run, lambda connection: _told(connection, product, run, found))
 
 
-def _lasting(engine: Engine, product: Product) -> list[Difference]:
+def _lasting(engine: Engine, product: Product, connections: Connections) -> list[Difference]:
     release = running_release(engine, product.name)
     for look in range(LOOKS):
-        if not (found := plan(engine, product) if release else drift(engine, product)):
+        if not (found := plan(engine, product, connections) if release else drift(engine, product)):
             return []
         if look < LOOKS - 1:
             time.sleep(PAUSE)

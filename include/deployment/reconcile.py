@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from include.connection import Connections, no_connections
 from include.deployment import haproxy
 from include.deployment.environment import Environment
 from include.deployment.record import running_release
@@ -31,10 +32,10 @@ def drift(engine: Engine, product: Product) -> list[Difference]:
     return _drift(release.version if release else None, environment.status(), environment)
 
 
-def plan(engine: Engine, product: Product) -> list[Difference]:
-    """What the next deployment changes besides the version, since the product's file says something else than what runs; after
-    all that drifted, which it mends too."""
-    environment = Environment(product)
+def plan(engine: Engine, product: Product, connections: Connections = no_connections) -> list[Difference]:
+    """What the next deployment changes besides the version, since the product's file (or a secret) says something else than what
+    runs; after all that drifted, which it mends too."""
+    environment = Environment(product, connections)
     return drift(engine, product) + _plan(environment)
 
 
@@ -77,8 +78,8 @@ def _plan(environment: Environment) -> list[Difference]:
             told.append(Difference("file", f"command of {item.name}", wanted["command"], started["command"]))
         if "containers" in wanted | started and wanted.get("containers") != started.get("containers"):
             told.append(Difference("file", f"container of {item.name}", "other settings", "as it was started"))
-        if changed := sorted(name for name in wanted["env"].keys() | started["env"].keys()
-                             if wanted["env"].get(name) != started["env"].get(name)):  # their values may be secret
+        now, then = (how["env"] | how.get("secrets", {}) for how in (wanted, started))
+        if changed := sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name)):  # values: never
             told.append(Difference("file", f"environment of {item.name}", f"other {', '.join(changed)}", "as it was started"))
     running = environment.haproxy.description()
     if running is not None and running != (needed := haproxy.description(deployment)):

@@ -7,6 +7,7 @@ import semver
 from sqlalchemy import Connection, Engine, select, update
 
 from include.artifacts import Artifacts
+from include.connection import Connections, no_connections
 from include.deployment.environment import Environment
 from include.deployment.hooks import Hooks
 from include.deployment.record import (
@@ -30,7 +31,8 @@ from include.product import Product
 from include.targets.target import DeploymentError
 
 
-def rollback(engine: Engine, product: Product, run: Run, who: str, version: str, why: str, artifacts: Artifacts) -> Result:
+def rollback(engine: Engine, product: Product, run: Run, who: str, version: str, why: str, artifacts: Artifacts,
+             connections: Connections = no_connections) -> Result:
     """Bring `product` back to `version`, a release that was deployed before, because a person (`who`) says so (`why`).
 
     A deployment that is under way turns back first. The release's replicas are started beside the running ones and get all
@@ -38,7 +40,7 @@ def rollback(engine: Engine, product: Product, run: Run, who: str, version: str,
     goes on. The stories that the newer releases had brought are planned again (`scoped`): they are released with the next release
     that bears their commits. The result says `status` (succeeded, failed), `signals` (keys to publish, so that it is heard), and
     `failed` (why) where it did not come to that.
-    Raises InputError where `version` is not such a release.
+    Raises InputError where `version` is not such a release, or one of the `connections` with the product's secrets is missing.
     """
     run = replace(run, key=run.key.release(version))
     who, why = plain(who, 250), plain(why, 1000)
@@ -47,15 +49,16 @@ def rollback(engine: Engine, product: Product, run: Run, who: str, version: str,
     if not why:
         raise InputError("a rollback needs a reason")
     _both(engine, product.name, version)  # what can't be done turns no deployment back
+    environment = Environment(product, connections)
+    _ = environment.secrets.values
     with lease(engine, rollback_lease(product.name), run.run_id), lease(engine, f"deployment:{product.name}", run.run_id):
         if known := result_of(engine, run):
             return known
         running, release = _both(engine, product.name, version)
-        environment = Environment(product)
         begin(engine, product, run, running.version, "rollback", who)
         outcome = _go_back(environment, running, release, artifacts, why)
         if outcome.status == "succeeded":
-            outcome = _undone(engine, Hooks(engine, product, run, artifacts), release, outcome)
+            outcome = _undone(engine, Hooks(engine, product, run, artifacts, connections), release, outcome)
         return finish(engine, run, partial(_conclude, product=product, run=run, running=running, release=release,
                                            outcome=outcome, who=who))
 

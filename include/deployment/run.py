@@ -10,7 +10,7 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
-from include.connection import Connection
+from include.connection import Connection, Connections, no_connections
 from include.deployment.environment import Environment
 from include.deployment.freeze import frozen
 from include.deployment.hooks import Hooks, with_hooks
@@ -27,7 +27,7 @@ from include.deployment.record import (
     running_release,
 )
 from include.deployment.rollout import restore, roll_out
-from include.deployment.staging import stage
+from include.deployment.staging import demand_secrets, stage
 from include.errors import InputError
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
@@ -39,7 +39,8 @@ from include.product import Product
 NOBODY = ("automatic", "timeout", "unknown")  # who may not override a freeze: no person
 
 
-def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, signing_key: Connection | None = None) -> Result:
+def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, signing_key: Connection | None = None,
+           connections: Connections = no_connections) -> Result:
     """Deploy the release that the run's key names (`product|version`).
 
     The first release gets all traffic once it is healthy; a later one goes through the product's canary steps and is rolled
@@ -48,8 +49,9 @@ def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, sig
     `steps`, and, when it did not succeed, `failed` (why) and `signals` (keys to publish as signals). Where a person has to
     decide (`asked` by the canary, or `frozen`) all traffic is on the running version, and the result bears the question
     (`ask`, `subject`, `body`, …) that `settle` takes the answer of.
-    Raises InputError when the key names no release, a gate has not let it through, or its provenance does not hold, which is
-    verified with the connection `signing_key` (see `demand_provenance`).
+    Raises InputError when the key names no release, a gate has not let it through, one of the `connections` that hold the
+    product's secrets is missing, or its provenance does not hold, which is verified with the connection `signing_key` (see
+    `demand_provenance`).
     """
     known = result_of(engine, run)
     if known is not None:
@@ -60,7 +62,7 @@ def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, sig
         raise InputError(f"deployment needs a release as its key (product|version), not {str(run.key)!r}")
     with lease(engine, f"deployment:{product.name}", run.run_id):
         known = result_of(engine, run)
-        return known if known is not None else _deploy(engine, product, run, artifacts, signing_key)
+        return known if known is not None else _deploy(engine, product, run, artifacts, signing_key, connections)
 
 
 def ensure_running(engine: Engine, product: Product, artifacts: Artifacts) -> str | None:
@@ -77,7 +79,7 @@ def ensure_running(engine: Engine, product: Product, artifacts: Artifacts) -> st
 
 
 def settle(engine: Engine, product: Product, run: Run, artifacts: Artifacts, decision: dict[str, Any],
-           signing_key: Connection | None = None) -> Result:
+           signing_key: Connection | None = None, connections: Connections = no_connections) -> Result:
     """Do what a person decided (`{"accepted", "by", "note"}`) about the question that `deploy` came to in this run.
 
     A canary that could not tell is walked again, and goes on where it can't; or the release is rolled back. A freeze is
@@ -97,7 +99,7 @@ def settle(engine: Engine, product: Product, run: Run, artifacts: Artifacts, dec
             return finish(engine, run, partial(
                 _declined, product=product, run=run, release=gated_release(engine, run),
                 previous=running_release(engine, product.name), asked=asked, decision=decision, why=refusal))
-        return _deploy(engine, product, run, artifacts, signing_key, Answer(
+        return _deploy(engine, product, run, artifacts, signing_key, connections, Answer(
             asked["gate"], decision, datetime.fromisoformat(asked["until"]) if asked.get("until") else None))
 
 
@@ -132,9 +134,10 @@ def refused(asked: Result, decision: dict[str, Any]) -> str | None:
 
 
 def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, signing_key: Connection | None,
-            answer: Answer | None = None) -> Result:
+            connections: Connections, answer: Answer | None = None) -> Result:
     release, previous = gated_release(engine, run), running_release(engine, product.name)
-    environment = Environment(product)
+    demand_secrets(product, connections)
+    environment = Environment(product, connections)
     demand_provenance(environment.deployment, signing_key, release, artifacts)
     if previous and previous.key == release.key:
         restore(environment, release, artifacts)
@@ -143,8 +146,8 @@ def _deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, si
     if previous and (held := _held(engine, product, run, release, previous, answer)):
         return finish(engine, run, lambda _: held)
     begin(engine, product, run, previous.version if previous else None, environment.deployment.strategy)
-    outcome = stage(engine, product, run, release, artifacts) or with_hooks(
-        Hooks(engine, product, run, artifacts), release, partial(
+    outcome = stage(engine, product, run, release, artifacts, connections) or with_hooks(
+        Hooks(engine, product, run, artifacts, connections), release, partial(
             roll_out, environment, release, previous, artifacts, _canary(environment, answer), partial(note, engine, run),
             partial(rollback_wanted, engine, product.name)))
     return finish(engine, run, partial(_concluded, product=product, run=run, release=release, previous=previous, outcome=outcome,

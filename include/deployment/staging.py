@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
+from include.connection import Connections, no_connections
 from include.deployment.canary import Step
 from include.deployment.environment import Environment
 from include.deployment.hooks import Hooks, with_hooks
@@ -25,17 +26,27 @@ SECONDS = 30.0
 
 def staging_of(product: Product) -> Product | None:
     """The product as it runs in staging, where its file has one: the same but for the port, the replicas and the environment's
-    variables. Its name, `<product>.staging`, is no other product's."""
+    variables and secrets. Its name, `<product>.staging`, is no other product's."""
     deployment = product.deployment
     if deployment is None or (staging := deployment.staging) is None:
         return None
+    env = {name: value for name, value in deployment.env.items() if name not in staging.secrets} | staging.env
+    secrets = {name: value for name, value in deployment.secrets.items() if name not in staging.env} | staging.secrets
     there = deployment.model_copy(update={
-        "environment": "staging", "port": staging.port, "replicas": staging.replicas, "env": deployment.env | staging.env,
+        "environment": "staging", "port": staging.port, "replicas": staging.replicas, "env": env, "secrets": secrets,
         "staging": None, "ring": None})
     return product.model_copy(update={"name": f"{product.name}.staging", "deployment": there})
 
 
-def stage(engine: Engine, product: Product, run: Run, release: Release, artifacts: Artifacts) -> Outcome | None:
+def demand_secrets(product: Product, connections: Connections) -> None:
+    """Raises InputError naming what is missing, unless every secret of production and staging is to be had."""
+    for place in (product, staging_of(product)):
+        if place:
+            _ = Environment(place, connections).secrets.values
+
+
+def stage(engine: Engine, product: Product, run: Run, release: Release, artifacts: Artifacts,
+          connections: Connections = no_connections) -> Outcome | None:
     """Bring `release` up in staging, with its hooks, and check it; None where it may go on, or there is no staging.
 
     It is the deployment's step 0. What fails its check keeps running there, to be looked at. Run again, it goes on from wherever
@@ -43,9 +54,9 @@ def stage(engine: Engine, product: Product, run: Run, release: Release, artifact
     """
     if (staged := staging_of(product)) is None:
         return None
-    found = with_hooks(Hooks(engine, staged, run, artifacts), release, lambda arrived: _tried(
-        staged, product.deployment.staging.smoke if product.deployment and product.deployment.staging else [], release,
-        artifacts, arrived))
+    smoke = product.deployment.staging.smoke if product.deployment and product.deployment.staging else []
+    found = with_hooks(Hooks(engine, staged, run, artifacts, connections), release, lambda arrived: _tried(
+        Environment(staged, connections), smoke, release, artifacts, arrived))
     passed = found.status == "succeeded"
     why = f"staging: {f'{release.digest} runs and answers as it must' if passed else found.reason}"
     step = Step(0, Counts(), 0.0, Judgement("pass" if passed else "fail", passed, why))
@@ -53,9 +64,8 @@ def stage(engine: Engine, product: Product, run: Run, release: Release, artifact
     return None if passed else Outcome("failed", why, [step])
 
 
-def _tried(staged: Product, smoke: Sequence[Smoke], release: Release, artifacts: Artifacts,
+def _tried(environment: Environment, smoke: Sequence[Smoke], release: Release, artifacts: Artifacts,
            arrived: Callable[[], None]) -> Outcome:
-    environment = Environment(staged)
     try:
         environment.only(release.version, partial(archive, artifacts, release))
         environment.wait_healthy(environment.of(release.version))

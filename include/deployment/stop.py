@@ -8,6 +8,7 @@ from include.deployment.environment import Environment
 from include.deployment.staging import staging_of
 from include.product import home, products
 from include.targets.mortal import mortal_of
+from include.targets.secrets import forget
 from include.targets.supervision import Supervisor
 
 
@@ -23,6 +24,7 @@ def stop(product_name: str) -> None:
             mortal_of(product, product_name.removeprefix(f"{product.name}.")).end()
     sockets = environment.sockets(product_name)
     Supervisor(environment.folder(product_name), sockets / "supervisor.sock").shutdown()
+    forget(environment.folder(product_name))
     (sockets / "haproxy.sock").unlink(missing_ok=True)
     if sockets != environment.folder(product_name):
         shutil.rmtree(sockets, ignore_errors=True)

@@ -11,7 +11,16 @@ from include.parts.repository import IMAGE
 from include.parts.ring import Ring
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Env = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Env = dict[Variable, str]
+
+
+class Secret(Part):
+    """Where the value of a variable lies."""
+
+    connection: str = Field(description="The Airflow connection that holds it.")
+    field: str = Field("password", pattern=r"^(password|login|host|port|schema|extra\.[\w.-]+)$",
+                       description="What of the connection; extra.NAME is a field of its extra.")
 
 
 class Errors(Part):
@@ -160,6 +169,7 @@ class Staging(Part):
     port: int = Field(ge=1, le=65535, description="The port on 127.0.0.1 where HAProxy serves it.")
     replicas: int = Field(1, ge=1, le=64)
     env: Env = Field({}, description="Variables that differ from production's `env`; a database of its own, say.")
+    secrets: dict[Variable, Secret] = Field({}, description="Those that differ from production's `secrets`.")
     smoke: list[Smoke] = []
 
 
@@ -183,6 +193,8 @@ class Deployment(Part):
     health: str = Field("/health", pattern=r"^/[\w./~%?=&-]*$", description="A path that answers 200 when a replica is ready.")
     start_seconds: float = Field(20, gt=0, description="How long a replica may take until it is healthy.")
     env: Env = {}
+    secrets: dict[Variable, Secret] = Field({}, description=(
+        "Variables of the replicas and hooks whose values connections hold. They are shown nowhere; a test's sandbox has none."))
     strategy: Literal["canary", "blue_green", "rolling"] = Field(
         "canary", description="canary: by steps, compared with a fresh baseline. blue_green: all traffic at once, while the "
                               "running version stays ready. rolling: replica by replica. All are judged by what `canary` says.")
@@ -204,4 +216,7 @@ class Deployment(Part):
             raise ValueError("either containers or adapter, not both")
         if self.staging and self.staging.port == self.port:
             raise ValueError("staging needs a port of its own")
+        parts = [part for part in (self, self.staging) if part]
+        if twice := sorted(name for part in parts for name in {*part.env, "RELEASE_VERSION"} & {*part.secrets}):
+            raise ValueError(f"secrets: these are set already: {', '.join(twice)}")
         return self

@@ -20,6 +20,7 @@ from include.errors import InputError
 from include.markup import plain
 from include.parts.deployment import Adapter as Settings
 from include.parts.deployment import Deployment
+from include.targets.secrets import Secrets
 from include.targets.supervision import clean_environment
 from include.targets.target import DeploymentError, Replica, Seen, State, UnreachableError, command
 
@@ -30,8 +31,10 @@ POLL = 0.02  # seconds
 class Adapter:
     """Each call runs the command once: no shell, our environment without its settings and secrets, a time limit."""
 
-    def __init__(self, deployment: Deployment, settings: Settings, product: str, folder: Path) -> None:
+    def __init__(self, deployment: Deployment, settings: Settings, product: str, folder: Path,
+                 secrets: Secrets | None = None) -> None:
         self.deployment, self.settings, self.product, self.folder = deployment, settings, product, folder
+        self.secrets = secrets or Secrets(product, {}, folder)
 
     def unpack(self, version: str, archive: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +44,8 @@ class Adapter:
             self._ask("unpack", version=version, archive=file.name)
 
     def start(self, replicas: Sequence[Replica]) -> None:
-        self._ask("start", replicas=[{"name": item.name, "version": item.version, "port": item.port} | self.recipe(item)
+        secrets = {"secrets": self.secrets.values}
+        self._ask("start", replicas=[{"name": item.name, "version": item.version, "port": item.port} | self._how(item) | secrets
                                      for item in replicas])
 
     def stop(self, names: Collection[str]) -> None:
@@ -55,9 +59,12 @@ class Adapter:
         return dict(self._one(item) for item in found)
 
     def said(self, name: str) -> str:
-        return plain(self._ask("said", name=name).get("line") or "", 500)
+        return plain(self.secrets.masked(str(self._ask("said", name=name).get("line") or "")), 500)
 
     def recipe(self, replica: Replica) -> dict[str, Any]:
+        return self._how(replica) | {"secrets": self.secrets.marks()}
+
+    def _how(self, replica: Replica) -> dict[str, Any]:
         return {"command": shlex.join(command(self.deployment, replica.port, "0.0.0.0")),  # noqa: S104 - the platform's network
                 "env": self.deployment.env | {"RELEASE_VERSION": replica.version}}
 
@@ -92,16 +99,16 @@ class Adapter:
             code = self._run(what, asked, said, errors)
             text, last = _start_of(said), _start_of(errors).strip().splitlines()[-1:]
         if code:
-            told = plain(b"".join(last).decode(errors="replace"), 300)
+            told = plain(self.secrets.masked(b"".join(last).decode(errors="replace")), 300)
             raise UnreachableError(f"{self._name(what)} ended with {code}: {told}")
         try:
             answer = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise self._wrong(what, f"no JSON: {plain(text.decode(errors='replace'), 200)!r}") from error
+            raise self._wrong(what, f"no JSON: {plain(self.secrets.masked(text.decode(errors='replace')), 200)!r}") from error
         if not isinstance(answer, dict):
             raise self._wrong(what, "no JSON object")
         if why := answer.get("error"):
-            raise DeploymentError(f"{self._name(what)} says: {plain(str(why), 500)}")
+            raise DeploymentError(f"{self._name(what)} says: {plain(self.secrets.masked(str(why)), 500)}")
         return answer
 
     def _run(self, what: str, asked: IO[bytes], said: IO[bytes], errors: IO[bytes]) -> int:

@@ -25,6 +25,7 @@ from include.docker_hook import docker
 from include.markup import plain
 from include.parts.deployment import Containers as Settings
 from include.parts.deployment import Deployment
+from include.targets.secrets import Secrets
 from include.targets.target import DeploymentError, Replica, Seen, State, UnreachableError, command
 
 ENVIRONMENT, REPLICA = "closed-loop.environment", "closed-loop.replica"  # labels
@@ -37,8 +38,9 @@ STATES: dict[str, State] = {"created": "starting", "running": "running", "restar
 class Containers:
     """`folder` is the environment's, which tells it from all others on the engine."""
 
-    def __init__(self, deployment: Deployment, settings: Settings, product: str, folder: Path) -> None:
-        self.deployment, self.settings = deployment, settings
+    def __init__(self, deployment: Deployment, settings: Settings, product: str, folder: Path,
+                 secrets: Secrets | None = None) -> None:
+        self.deployment, self.settings, self.secrets = deployment, settings, secrets or Secrets(product, {}, folder)
         self.name = f"{product}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
 
     @property
@@ -79,11 +81,11 @@ class Containers:
         with self._engine("a container's log can't be read"):
             found = self._containers().get(name)
             said = self.client.logs(found["Id"], tail=1) if found else b""
-            return "".join(said.decode(errors="replace").splitlines()[-1:])
+            return self.secrets.masked("".join(said.decode(errors="replace").splitlines()[-1:]))
 
     def recipe(self, replica: Replica) -> dict[str, Any]:
-        return {"command": shlex.join(self._command(replica)), "env": self.deployment.env} | {
-            "containers": self.settings.model_dump(mode="json")}
+        return {"command": shlex.join(self._command(replica)), "env": self.deployment.env, "secrets": self.secrets.marks(),
+                "containers": self.settings.model_dump(mode="json")}
 
     def keep(self, version: str) -> None:
         with self._engine("old images can't be removed"):
@@ -119,7 +121,7 @@ class Containers:
             cap_drop=["ALL"], security_opt=["no-new-privileges"], pids_limit=settings.processes + 1, mem_limit=memory,
             memswap_limit=memory, nano_cpus=int(settings.cpus * 10**9), ulimits=[Ulimit(name="core", soft=0, hard=0)],
             log_config={"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}, **self._lifetime())
-        env = {"HOME": "/tmp"} | self.deployment.env | {"RELEASE_VERSION": item.version}  # noqa: S108 - its own
+        env = {"HOME": "/tmp"} | self.deployment.env | self.secrets.values | {"RELEASE_VERSION": item.version}  # noqa: S108 - its own
         made = self.client.create_container(
             image, entrypoint=self._command(item), command=[], name=f"closed-loop-{self.name}-{item.port}", environment=env,
             ports=[item.port], user=f"{NOBODY}:{NOBODY}", working_dir=f"/{HOME}", host_config=host,

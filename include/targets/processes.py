@@ -10,6 +10,7 @@ from include.archive import extract, remove
 from include.errors import InputError
 from include.markup import plain
 from include.parts.deployment import Deployment
+from include.targets.secrets import Secrets
 from include.targets.supervision import Supervisor, clean_environment, script
 from include.targets.target import DeploymentError, Replica, Seen, State, command
 
@@ -21,8 +22,9 @@ STATES: dict[str, State] = {"STOPPED": "starting", "STARTING": "starting", "RUNN
 class Processes:
     """Its processes belong to the folder of `supervisor`, where `versions/` holds what they run, and `logs/` what they say."""
 
-    def __init__(self, deployment: Deployment, supervisor: Supervisor) -> None:
+    def __init__(self, deployment: Deployment, supervisor: Supervisor, secrets: Secrets | None = None) -> None:
         self.deployment, self.supervisor, self.folder = deployment, supervisor, supervisor.folder
+        self.secrets = secrets or Secrets("", {}, self.folder)
 
     def unpack(self, version: str, archive: bytes) -> None:
         """Extract it as a folder, whole or not at all. Raises DeploymentError when it is broken, or has no such command."""
@@ -32,6 +34,7 @@ class Processes:
             raise DeploymentError(f"command not found: {plain(self.deployment.command)}")
 
     def start(self, replicas: Sequence[Replica]) -> None:
+        self.secrets.write()
         self.supervisor.run({item.name: self._script(item) for item in replicas})
 
     def stop(self, names: Collection[str]) -> None:
@@ -43,10 +46,11 @@ class Processes:
 
     def said(self, name: str) -> str:
         log = self.folder / "logs" / f"{name}.log"
-        return "".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-1:]) if log.exists() else ""
+        said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-1:] if log.exists() else []
+        return self.secrets.masked("".join(said))
 
     def recipe(self, replica: Replica) -> dict[str, Any]:
-        return {"command": shlex.join(self._command(replica)), "env": self.deployment.env}
+        return {"command": shlex.join(self._command(replica)), "env": self.deployment.env, "secrets": self.secrets.marks()}
 
     def keep(self, version: str) -> None:
         for path in (self.folder / "versions").glob("*"):
@@ -61,7 +65,7 @@ class Processes:
 
     def _script(self, item: Replica) -> str:
         environment = clean_environment(self.folder) | self.deployment.env | {"RELEASE_VERSION": item.version}
-        return script(self._command(item), self._home(item.version), environment)
+        return script(self._command(item), self._home(item.version), environment, secrets=self.secrets.file)
 
 
 def unpack(content: bytes, folder: Path) -> None:

@@ -56,14 +56,17 @@ def clean_environment(folder: Path) -> dict[str, str]:
     return {name: os.environ[name] for name in KEPT if name in os.environ} | {"PATH": path, MARK: str(folder)}
 
 
-def script(command: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path | None = None) -> str:
-    """A shell script that becomes `command` with exactly `environment`. What it says goes to the end of `output` if given, even
-    of a command that takes O_APPEND off its output, as HAProxy does."""
+def script(command: Sequence[str], directory: Path, environment: Mapping[str, str], output: Path | None = None,
+           secrets: Path | None = None) -> str:
+    """A shell script that becomes `command` with exactly `environment`, and with what the lines of a file `secrets` export, which
+    stand on no command line. What it says goes to the end of `output` if given, even of a command that takes O_APPEND off its
+    output, as HAProxy does."""
     pairs = [f"{name}={value}" for name, value in environment.items()]
     lines = ["#!/bin/sh", f"cd {shlex.quote(str(directory))} || exit 1"]
     if output:
         lines += [f"exec 1<>{shlex.quote(str(output))} || exit 1", "tail -c 1 <&1 >/dev/null  # moves the shared offset"]
-    return "\n".join([*lines, shlex.join(["exec", "env", "-i", *pairs, *command]), ""])
+    reading = ["/bin/sh", "-c", '. "$0" && exec "$@"', str(secrets)] if secrets else []
+    return "\n".join([*lines, shlex.join(["exec", "env", "-i", *pairs, *reading, *command]), ""])
 
 
 def members(folder: Path) -> list[int]:

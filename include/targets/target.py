@@ -75,7 +75,8 @@ class Target(Protocol):
         """The last line that a replica printed, or nothing."""
 
     def recipe(self, replica: Replica) -> dict[str, Any]:
-        """How a replica is started, in plain values: its `command`, the product's `env`, and what else counts."""
+        """How a replica is started, in plain values: its `command`, the product's `env`, marks of its `secrets`, and what else
+        counts."""
 
     def keep(self, version: str) -> None:
         """Remove what is kept of other versions."""

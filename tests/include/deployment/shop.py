@@ -23,7 +23,7 @@ from include.targets.target import free_ports
 from tests.conftest import NOW
 
 APP = '''
-import itertools, json, os, signal, sys, threading, time
+import hashlib, itertools, json, os, signal, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 FAULT, COUNT = "@FAULT@", itertools.count(1)
@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(1)
         elif path == "/environment":
             return self.answer(200, json.dumps(dict(os.environ)))
+        elif path == "/secret":  # a hash of a variable, which alone may leave
+            return self.answer(200, hashlib.sha256(os.environ["DB_PASSWORD"].encode()).hexdigest())
         elif FAULT == "errors":
             status = 500
         elif FAULT == "unavailable":
@@ -72,6 +74,8 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = False  # at the end, answers that are under way are finished
 
+if FAULT == "tells":
+    sys.exit("can't log in with " + os.environ["DB_PASSWORD"])
 if FAULT == "exits":
     sys.exit("no configuration, no service")
 server = Server(([*sys.argv, "127.0.0.1"][2], int(sys.argv[1])), Handler)
@@ -82,7 +86,8 @@ server.server_close()
 
 
 def archive(fault: str = "", padding: int = 0) -> bytes:
-    """A tar of the product, with a fault: errors, slow, tail (few are slow), unavailable, dies, unhealthy, exits, or none."""
+    """A tar of the product, with a fault: errors, slow, tail (few are slow), unavailable, dies, unhealthy, exits, tells (its
+    secret, and exits), or none."""
     content, buffer = APP.replace("@FAULT@", fault).encode(), io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         info = tarfile.TarInfo("app.py")

@@ -31,7 +31,7 @@ def start(replica: dict) -> None:
     name, home = replica["name"], FOLDER / replica["version"]
     line = AGAIN.format(version=replica["version"], command=shlex.join(words), log=shlex.quote(str(FOLDER / f"{name}.log")))
     with subprocess.Popen(["sh", "-c", f"{line} & echo $!"], cwd=home, start_new_session=True, stdout=subprocess.PIPE,
-                          env={"PATH": os.environ["PATH"]}) as shell:
+                          env={"PATH": os.environ["PATH"]} | replica["secrets"]) as shell:
         assert shell.stdout
         pid = int(shell.stdout.readline())
     (FOLDER / f"{name}.json").write_text(json.dumps({"pid": pid, "group": shell.pid, "address": f"127.0.0.1:{port}"}))
