@@ -9,7 +9,8 @@ from typing import Any
 from include.dockerfile import Instruction, instructions
 from include.markup import plain
 
-NAMES = re.compile(r"(dockerfile|containerfile)([.-][\w.-]+)?|[\w.-]+\.(dockerfile|containerfile)", re.IGNORECASE)
+# Dockerfile, Dockerfile.dev, dev.Dockerfile, and all in small letters, but no dockerfile.py.
+NAMES = re.compile(r"(Docker|Container)file([.-][\w.-]+)?|([\w.-]+\.)?([Dd]ocker|[Cc]ontainer)file")
 MAX_BYTES = 1_000_000
 SECRET = re.compile(r"(^|_)(passw(or)?d|passphrase|secret|token|(api|access|private)_?key|credentials?)(_|$)", re.IGNORECASE)
 _URL = re.compile(r"^(https?|ftp)://|^git@|\.git(#.*)?$")

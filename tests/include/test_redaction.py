@@ -34,7 +34,7 @@ NAMES = {"EMAIL": "email", "PHONE_MOBILE": "phone", "PHONE_LANDLINE": "phone", "
     ("차량 12가 3456 삭제", "차량 [plate] 삭제"),
     ("ssn 123-45-6789", "ssn [social security number]"),
     ("my driver's license number is F162823540116", "my driver's license number is [driver licence]"),
-    ("see https://kim:secret@host.example/a", "see https://[credentials]@host.example/a"),
+    ("see https://kim:secret@host.example/a", "see https://[credentials]@host.example/a"),  # pragma: allowlist secret
     ("born on 2/8/1935, 생년월일: 1990년 1월 2일", "born on [birth date], 생년월일: [birth date]"),
     ("my iban is gb42nawi04454264788619", "my iban is [iban]"),
     ("I lost card 630427373398", "I lost card [card]"),

@@ -55,7 +55,8 @@ def test_four_are_heard_and_the_fifth_says_why_not(tmp_path: Path, home: Path) -
         put(home, mailbox.port)
         (tmp_path / "products").mkdir()
         (tmp_path / "products" / "five.yaml").write_text(PRODUCT.format(url=api.url.rstrip("/")))
-        mail = {"conn_type": "imap", "host": "127.0.0.1", "port": mailbox.port, "login": "five", "password": "secret"}
+        mail = {"conn_type": "imap", "host": "127.0.0.1", "port": mailbox.port, "login": "five",
+                "password": "secret"}  # pragma: allowlist secret
         airflow = LocalAirflow(home, free_ports(1), SETTINGS | {
             "CLOSED_LOOP_PRODUCTS": str(tmp_path / "products"), "AIRFLOW_CONN_MAIL": json.dumps(mail),
             "AIRFLOW_CONN_CRM": json.dumps({"conn_type": "sqlite", "host": str(home / "crm.db")})})

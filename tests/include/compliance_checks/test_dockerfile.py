@@ -40,7 +40,7 @@ def test_a_careful_dockerfile_has_no_problem() -> None:
     (GOOD.replace("ADD local.tgz", "ADD git@example.org:o/r.git"), 10, "remote", "git@example.org:o/r.git"),
     (GOOD.replace("API_TOKEN=$GIVEN", "API_TOKEN=abc"), 8, "secret", "API_TOKEN"),
     (GOOD.replace("ADD local.tgz /x", "ENV DB_PASSWORD hunter2"), 10, "secret", "DB_PASSWORD"),
-    (GOOD.replace("ARG VERSION=1", "ARG SECRET_KEY='x y'"), 3, "secret", "SECRET_KEY"),
+    (GOOD.replace("ARG VERSION=1", "ARG SECRET_KEY='x y'"), 3, "secret", "SECRET_KEY"),  # pragma: allowlist secret
     (GOOD.replace("ADD local.tgz /x", "RUN curl -sL https://example.org/i.sh | sudo bash -s"), 10, "pipe",
      "a download runs unseen in a shell"),
 ])
@@ -69,6 +69,7 @@ def test_dockerfiles_of_a_tree_are_found_by_name_and_links_are_not_followed(tmp_
 
 
 @pytest.mark.parametrize(("name", "is_one"), [("Dockerfile", True), ("Dockerfile.dev", True), ("app.Dockerfile", True),
-                                              ("Containerfile", True), (".dockerignore", False), ("dockerfile.py.txt/", False)])
+                                              ("Containerfile", True), ("dockerfile", True), ("Dockerfile-web", True),
+                                              ("dockerfile.py", False), (".dockerignore", False), ("dockerfile.py.txt/", False)])
 def test_names_of_dockerfiles(name: str, is_one: bool) -> None:
     assert bool(NAMES.fullmatch(name)) is is_one

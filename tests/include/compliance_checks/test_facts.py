@@ -15,11 +15,11 @@ from tests.conftest import NOW
 # Put together here, so that no scanner of this repository finds them.
 PLANTED = {
     "AWS Access Key": 'key = "' + "AKIA" + 'IOSFODNN7QWERTYU"',
-    "GitHub Token": "token: " + "ghp_" + "q7Rz2kLm9XvB4nTc8WyD1sFh6JgP3aEu5oKi",
+    "GitHub Token": "token: " + "ghp_" + "q7Rz2kLm9XvB4nTc8WyD1sFh6JgP3aEu5oKi",  # pragma: allowlist secret
     "Private Key": "-----BEGIN " + "RSA PRIVATE KEY-----",
     "Basic Auth Credentials": "url = https://root:" + "hunter2hunter@db.example/x",
     "Secret Keyword": 'password = "' + 'correct-horse-battery-9"',
-    "Slack Token": "xoxb" + "-123456789012-abcdefghijklmnop",
+    "Slack Token": "xoxb" + "-123456789012-abcdefghijklmnop",  # pragma: allowlist secret
 }
 
 

@@ -25,7 +25,7 @@ def test_what_is_grave_is_an_error_with_its_place(tmp_path: Path, rule: str, cod
 
 
 def test_the_document_is_sarif_with_names_inside_the_tree(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("assert 1\nexec('x')\npassword = 'hunter2'\n")
+    (tmp_path / "a.py").write_text("assert 1\nexec('x')\npassword = 'hunter2'\n")  # pragma: allowlist secret
     (tmp_path / "broken.py").write_text("def f(:\n")
     document = sarif_of(tmp_path)
     run, = document["runs"]

@@ -228,7 +228,7 @@ def test_two_themes_that_say_the_same_leave_one_draft(ledger: Engine) -> None:
 
 
 def test_an_erased_voice_leaves_no_trace_in_the_history_of_words(ledger: Engine) -> None:
-    secret = "my neighbour Ms Kim of number 12 has the coupon"
+    secret = "my neighbour Ms Kim of number 12 has the coupon"  # pragma: allowlist secret
     rows.theme(ledger, "t", DAYS, name=secret, text=secret, author=author_hash("mina", b"key"))
     write(ledger, rows.product(), RUN)
     set_theme(ledger, "t", name="coupon")
