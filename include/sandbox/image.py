@@ -1,9 +1,13 @@
 """The product's own Dockerfile, built into the image that its commands run in.
 
 Untrusted, like all of the product's code: the build sees the checkout and nothing else, has no network unless that is declared,
-and breaks off where it takes more than the product's limits. The engine's classic builder runs each step as the container's
-root, but within a container that it alone has. It is given the instructions as they were read and checked here, one a line, so
-that it can't read them in another way.
+and breaks off where it takes more than the product's limits. It is given to the engine's classic builder as the instructions
+that were read and checked here, one a line, so that it can't read them in another way.
+
+Each step (RUN) is a container that it alone has, and runs as root in there, for that is what installs packages. It has the
+engine's default capabilities and seccomp profile: the builder takes neither other capabilities nor security options. Its root is
+no root of the machine where the engine was started with `userns-remap`; all of this works on such an engine. The commands that
+the image is then used for have no capabilities at all, and can't gain any (`include.sandbox.container`).
 """
 
 import io
