@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from include.cycle import (
     CANDIDATE,
+    ON_DOCKER,
     REQUESTED,
     SCOPE,
     artifacts,
@@ -28,7 +29,7 @@ from include.cycle import (
 
 @dag(schedule=wakes_on(SCOPE | REQUESTED), doc_md=__doc__, **phase("build_and_test"))
 def build_and_test() -> None:
-    @task(outlets=[CANDIDATE])
+    @task(outlets=[CANDIDATE], **ON_DOCKER)
     def build(*, triggering_asset_events: Any = None, outlet_events: Any = None, task: Any = None) -> list[str]:
         from include.build_and_test.run import build
 
@@ -39,13 +40,13 @@ def build_and_test() -> None:
         _publish(outlet_events, result)
         return []
 
-    @task
+    @task(**ON_DOCKER)
     def test(entry: str) -> None:
         from include.build_and_test.run import try_entry
 
         try_entry(ledger(), this_product(), this_run(), artifacts(), entry, _means())
 
-    @task(outlets=[CANDIDATE])
+    @task(outlets=[CANDIDATE], **ON_DOCKER)
     def join(*, triggering_asset_events: Any = None, outlet_events: Any = None) -> None:
         from include.build_and_test.run import join
 

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 import fsspec
 
@@ -22,7 +23,7 @@ class Artifacts:
     def write(self, name: str, content: bytes) -> str:
         """Write `content` under `name` whole or not at all, replacing what was there; returns its URL."""
         path = self._path(name)
-        fs, target = fsspec.core.url_to_fs(path, auto_mkdir=True)
+        fs, target = _opened(path)
         with fs.transaction, fs.open(target, "wb") as file:
             file.write(content)
         return path
@@ -34,23 +35,23 @@ class Artifacts:
 
     def exists(self, name: str) -> bool:
         """Whether something is stored under `name`."""
-        fs, target = fsspec.core.url_to_fs(self._path(name))
+        fs, target = _opened(self._path(name))
         return bool(fs.exists(target))
 
     def listed(self, name: str) -> list[str]:
         """What lies under the folder `name`, by name; nothing where there is no such folder."""
-        fs, target = fsspec.core.url_to_fs(self._path(name))
+        fs, target = _opened(self._path(name))
         return sorted(PurePosixPath(path).name for path in fs.ls(target, detail=False)) if fs.exists(target) else []
 
     def names(self) -> list[str]:
         """Every name in the store, in order."""
-        fs, root = fsspec.core.url_to_fs(self.root)
+        fs, root = _opened(self.root)
         found = fs.find(root) if fs.exists(root) else []
         return sorted(str(PurePosixPath(path).relative_to(root)) for path in found)
 
     def remove(self, name: str) -> None:
         """Remove the file or folder `name`, where there is one."""
-        fs, target = fsspec.core.url_to_fs(self._path(name))
+        fs, target = _opened(self._path(name))
         if fs.exists(target):
             fs.rm(target, recursive=True)
 
@@ -61,3 +62,10 @@ class Artifacts:
         if not self.exists(name):
             self.write(name, content)
         return name, f"sha256:{digest}"
+
+
+def _opened(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the place in it. Others write there too, so no listing is remembered."""
+    local = fsspec.utils.get_protocol(url) in {"file", "local"}
+    found: tuple[Any, str] = fsspec.core.url_to_fs(url, **({"auto_mkdir": True} if local else {"use_listings_cache": False}))
+    return found

@@ -4,6 +4,7 @@ A phase is one DAG. Its run bears a key (`Key`: a product, or `product|version`)
 key on an asset. A phase that changed nothing publishes nothing, so the loop comes to rest by itself.
 """
 
+import os
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,11 @@ ALERTS = Asset("alerts/due")              # alert_clock; acknowledge_signal    a
 # pass: three tries, the delay from Airflow's own setting [core] default_task_retry_delay.
 RETRIES = ExceptionRetryPolicy(rules=[RetryRule(exception="include.errors.InputError", action=RetryAction.FAIL)])
 TASKS = {"owner": "closed-loop", "retries": 2, "retry_policy": RETRIES, "execution_timeout": timedelta(hours=2)}
+
+# Tasks that need the Docker engine, or the machine where products run and log. Where workers take their work from queues
+# (Celery), this one may name a queue of their own.
+QUEUE = os.environ.get("CLOSED_LOOP_DOCKER_QUEUE")
+ON_DOCKER: dict[str, Any] = {"queue": QUEUE} if QUEUE else {}
 
 
 async def is_late(hours: float, usual: float, context: dict[str, Any]) -> None:

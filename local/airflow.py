@@ -48,6 +48,7 @@ class LocalAirflow:
     home: Path = field(default_factory=home)
     port: int = field(default_factory=lambda: int(os.environ.get("CLOSED_LOOP_PORT", "8080")))
     extra_env: dict[str, str] = field(default_factory=dict)
+    queues: tuple[str, ...] = ()  # with the CeleryExecutor: each has a worker
     _started: "subprocess.Popen[bytes] | None" = field(default=None, init=False)  # where this very process started it
 
     @property
@@ -132,8 +133,8 @@ class LocalAirflow:
         (folder / "passwords.json").chmod(0o600)
         with self.log.open("ab") as log:
             self._started = subprocess.Popen(
-                [sys.executable, "-m", "local.services"], env=self.env(), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True)
+                [sys.executable, "-m", "local.services", *self.queues], env=self.env(), cwd=ROOT, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         pid = self._started.pid
         self._state.write_text(json.dumps({"pid": pid, "started": _start_time(pid)}))
 

@@ -19,6 +19,7 @@ from local.airflow import LocalAirflow
 from local.customers import write_history
 from local.loop import Loop
 from local.sample.history import create
+from tests.loop.place import PLACES, Place, chosen
 
 PRODUCT = """\
 name: shop
@@ -61,9 +62,9 @@ def _free(port: int) -> bool:
 class Stage:
     """Everything in one folder: products, ledger, artifacts, the shop's repository, an Airflow that runs the DAGs."""
 
-    def __init__(self, folder: Path, approval: str, now: datetime | None = None, secrets: str | None = None,
+    def __init__(self, folder: Path, place: Place, approval: str, now: datetime | None = None, secrets: str | None = None,
                  settings: Mapping[str, str] = SETTINGS) -> None:
-        self.home, self.products = folder / "home", folder / "products"
+        self.home, self.products, self.place = folder / "home", folder / "products", place
         self.port = free_ports(2)
         self.shop = f"http://127.0.0.1:{self.port + 1}"
         self.products.mkdir(parents=True)
@@ -73,19 +74,18 @@ class Stage:
         write_history(self.reviews, now or datetime.now(UTC))
         if secrets:
             (self.home / "secrets.json").write_text(secrets)
-        self.url = f"sqlite:///{self.home / 'ledger.db'}"
-        upgrade(self.url)
-        env = {**settings, "CLOSED_LOOP_PRODUCTS": str(self.products)}
-        self.airflow = LocalAirflow(self.home, self.port, env)
+        upgrade(place.ledger)
+        env = {**settings, **place.settings, "CLOSED_LOOP_PRODUCTS": str(self.products)}
+        self.airflow = LocalAirflow(self.home, self.port, env, place.queues)
         self.loop = Loop(self.airflow)
 
     @property
     def ledger(self) -> Engine:
-        return connect(self.url)
+        return connect(self.place.ledger)
 
     def broken(self) -> list[Broken]:
         """The invariants of the ledger that do not hold."""
-        return broken(self.ledger, Artifacts(str(self.home / "artifacts")))
+        return broken(self.ledger, Artifacts(self.place.artifacts))
 
     def rows(self, table: Table, **where: Any) -> list[dict[str, Any]]:
         """The rows of a table whose columns have these values."""
@@ -110,16 +110,19 @@ class Stage:
 
 @contextmanager
 def staged(folder: Path, approval: str = "automatic", now: datetime | None = None, secrets: str | None = None,
-           settings: Mapping[str, str] = SETTINGS) -> Iterator[Stage]:
-    """A stage with its Airflow up; all of its processes end with the block. `secrets`: another stage's secrets.json."""
-    stage = Stage(folder, approval, now, secrets, settings)
-    try:
-        stage.airflow.start()
-        stage.loop.unpause()
-        yield stage
-    finally:
-        stage.airflow.stop()
-        _stop_shop(stage.home)
+           settings: Mapping[str, str] = SETTINGS, place: str | None = None) -> Iterator[Stage]:
+    """A stage with its Airflow up; all of its processes end with the block. `secrets`: another stage's secrets.json; `place`: one
+    of PLACES, else the one that the environment names."""
+    with (PLACES[place] if place else chosen)(folder / "home") as where:
+        stage = Stage(folder, where, approval, now, secrets, settings)
+        try:
+            stage.airflow.start()
+            stage.loop.unpause()
+            yield stage
+        finally:
+            stage.airflow.stop()
+            _stop_shop(stage.home)
+            stage.ledger.dispose()
 
 
 def _stop_shop(home: Path) -> None:
