@@ -22,8 +22,8 @@ from local.airflow import ROOT, LocalAirflow, wait_until
 from tests.loop.stage import free_ports
 from tests.turned import HOSTILE, turned
 
-PASSWORDS = {"ada": "a", "vic": "v", "nobody": "n"}
-USERS = "ada:admin,vic:viewer,nobody:"
+PASSWORDS = {"ada": "a", "oli": "o", "uma": "u", "vic": "v", "nobody": "n"}
+USERS = "ada:admin,oli:op,uma:user,vic:viewer,nobody:"
 PRODUCTS = {"shop": "Tea shop", "parcels": "Parcels"}
 
 
@@ -41,17 +41,21 @@ class Served:
         return str(answer["access_token"])
 
     def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
-        """The status and the JSON of an answer."""
+        """The status of an answer, and its JSON or text."""
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                read = answer.read()
-                return answer.status, json.loads(read or b"null") if "json" in answer.headers["Content-Type"] else read.decode()
+                return answer.status, _content(answer)
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, json.loads(error.read() or b"null")
+                return error.code, _content(error)
+
+
+def _content(answer: Any) -> Any:
+    read = answer.read()
+    return json.loads(read or b"null") if "json" in (answer.headers["Content-Type"] or "") else read.decode()
 
 
 @contextmanager
@@ -59,7 +63,8 @@ def serving(home: Path, products: Path) -> Iterator[Served]:
     """The API server on `home`, whose ledger.db is there already. It ends with the block, and so do its children."""
     local = LocalAirflow(home, free_ports(1), {
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS, "CLOSED_LOOP_PRODUCTS": str(products),
-        "AIRFLOW_CONN_LEDGER": json.dumps({"conn_type": "sqlite", "host": "ledger.db"})})
+        "AIRFLOW_CONN_LEDGER": json.dumps({"conn_type": "sqlite", "host": "ledger.db"}),
+        "AIRFLOW_CONN_INTAKE_SHOP": json.dumps({"conn_type": "generic", "password": "of the widget"})})
     folder = home / "airflow"
     folder.mkdir(parents=True)
     (folder / "passwords.json").write_text(json.dumps(PASSWORDS) + "\n")
