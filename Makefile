@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo stop test test-assistant lint docs bench verify-evidence check backup restore fuzz lock schema clean
+.PHONY: setup packages demo turn stop test test-assistant lint docs bench verify-evidence check backup restore fuzz lock schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -30,7 +30,10 @@ packages:
 demo: setup  ## turn the loop; VOICES=path turns it on your own file too; FAULT=errors|slow|crash releases a fault at the end
 	$(BIN)/python -m local.demo $(if $(VOICES),--voices "$(VOICES)") $(if $(FAULT),--fault "$(FAULT)")
 
-stop:  ## end everything that the demo started
+turn: $(READY)  ## one turn of the loop on your own products, now, and what came of it
+	$(BIN)/python -m local.turn
+
+stop:  ## end everything that was started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.airflow stop && $(BIN)/python -m include.deployment.stop --all; fi
 
 lint: $(READY)  ## ruff, mypy, and who may import whom

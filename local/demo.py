@@ -28,15 +28,12 @@ from include.ledger.tables import (
     deployments,
     outcomes,
     reports,
-    scope_items,
-    scopes,
     signals,
     stories,
     story_blocks,
     story_themes,
     suggestions,
     theme_voices,
-    themes,
     ticket_clocks,
     tickets,
     voices,
@@ -50,6 +47,7 @@ from local.customers import keep_using, write_history, write_tickets
 from local.loop import Loop
 from local.own_voices import describe
 from local.sample.history import FAULTS, Fault, create, create_parcels, merge_fault, merge_fix, merge_wrapping
+from local.turn import largest_themes, scope
 
 TURN = 240  # seconds that one turn may take
 REQUESTS_A_SECOND = 60
@@ -296,18 +294,8 @@ class Demo:
 
     def show_own(self, product: str) -> None:
         """What became of your own file: its themes, and the stories that the scope takes in."""
-        largest = select(themes.c.name, themes.c.size, themes.c.kind, themes.c.language).where(
-            themes.c.product == product).order_by(themes.c.size.desc()).limit(8)
-        newest = select(scopes.c.id).where(scopes.c.product == product).order_by(scopes.c.at.desc()).limit(1)
-        taken = select(stories.c.title, scope_items.c.score).join(scope_items, scope_items.c.story_id == stories.c.id).where(
-            scope_items.c.scope_id.in_(newest), scope_items.c.chosen).order_by(scope_items.c.rank).limit(8)
-        with reading(self.ledger) as connection:
-            print(f"\nYour voices ({product}): the largest themes")
-            for theme in connection.execute(largest):
-                print(f"  {theme.size:>6} voices  {theme.kind:<9} {theme.language:<3} {plain(theme.name, 80)}")
-            print("What the scope takes in first")
-            for story in connection.execute(taken):
-                print(f"  {story.score:>8.1f}  {plain(story.title, 90)}")
+        print(f"\nYour voices ({product}): the largest themes", *largest_themes(self.ledger, product), sep="\n")
+        print("What the scope takes in first", *scope(self.ledger, product), sep="\n")
 
 
 def _told(chain: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, str]]:

@@ -89,8 +89,9 @@ class Loop:
                 f"/{task['map_index']}/hitlDetails")
         self.airflow.api("PATCH", path, {"chosen_options": [option], "params_input": {"note": note, **fields}})
 
-    def rest(self, timeout: float, observe: Observer | None = None, answer: Observer | None = None) -> list[dict[str, Any]]:
-        """Wait until nothing runs and nothing is due; returns all runs.
+    def rest(self, timeout: float, observe: Observer | None = None, answer: Observer | None = None,
+             leave: bool = False) -> list[dict[str, Any]]:
+        """Wait until nothing runs and nothing is due; returns all runs. `leave`: runs that wait for a person may go on waiting.
 
         `observe` sees every run in every state that it comes to, `answer` every question that waits for a person. Raises
         TimeoutError when the loop has not come to rest within `timeout` seconds.
@@ -103,7 +104,8 @@ class Loop:
             due = self.airflow.due()  # before the runs: what is due now is a run by then
             runs = self.runs()
             self._observe(runs, observe)
-            busy = due or any(run["state"] in ACTIVE for run in runs)
+            left = {question["task_instance"]["dag_run_id"] for question in self.questions()} if leave else set()
+            busy = due or any(run["state"] in ACTIVE and run["dag_run_id"] not in left for run in runs)
             still = 0 if busy else still + 1
             if busy and answer:
                 self._answer_all(answer)

@@ -34,11 +34,11 @@ def _nobody(*_: Any) -> Any:
 
 def _section(method: str, path: str, said: dict[str, Any], schemas: dict[str, Any]) -> str:
     anchor = re.sub(r"\W+", "-", path).strip("-")
-    answer = said["responses"]["200"]["content"]["application/json"]["schema"]
-    name = answer.get("$ref", "").rpartition("/")[2]
+    answers = said["responses"]["200"].get("content", {})
+    name = answers.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
     rows = ([code(item["name"]), item["in"], _type(item["schema"]), cell(item.get("description", ""))]
             for item in said.get("parameters", ()))
-    fields = ", ".join(map(code, schemas[name]["properties"])) if name in schemas else ""
+    fields = ", ".join(map(code, schemas[name]["properties"] if name in schemas else answers))
     return page(heading(2, code(f"{method.upper()} {path}"), anchor), cell(said.get("description", "")),
                 f"Needs: the right to read {', '.join(map(code, said.get('tags', ())))}.",
                 table(["parameter", "in", "value", ""], rows) if said.get("parameters") else "",

@@ -38,7 +38,7 @@ def modules() -> list[Path]:
     found = [path for folder in ("include", "local", "bench") for path in sorted((ROOT / folder).rglob("*.py"))
              if "local/sample" not in path.as_posix() and "__main__" in (text := path.read_text(encoding="utf-8")) + path.name
              and f"python -m {_name(path)}" in (ast.get_docstring(ast.parse(text)) or "")]
-    return sorted(found, key=_name)
+    return sorted(set(found) - {ROOT / "local" / "services.py"}, key=_name)  # which local.airflow starts
 
 
 def _name(path: Path) -> str:

@@ -59,7 +59,7 @@ def test_settings_have_the_fields_of_the_settings_file() -> None:
 def test_commands_exist() -> None:
     """Each `make target` and each `python -m module` that a page or README.md names."""
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for path in (*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+    for path in (*PAGES, ROOT / "README.md", ROOT / "README.ko.md", ROOT / "CONTRIBUTING.md"):
         text = path.read_text()
         named = set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE))
         assert named <= targets, (path, named - targets)
