@@ -27,6 +27,7 @@ from include.ledger.tables import (
 from include.ledger.trace import trace
 from local.customers import keep_using
 from local.sample.history import merge_fault, merge_fix
+from tests.loop.canaries import places
 from tests.loop.stage import Stage, staged
 
 pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(600)]
@@ -168,6 +169,14 @@ class TestTheStory:
         [task] = [task for task in stage.loop.tasks(run) if task["state"] == "failed"]
         assert (run["state"], task["try_number"]) == ("failed", 1)
         assert message in stage.loop.log(task)
+
+    def test_9_no_secret_is_anywhere_but_where_it_belongs(self, stage: Stage) -> None:
+        """Logs, XComs, runs' configurations, both databases, artifacts, evidence, the shop's own files."""
+        keys = stage.airflow.keys
+        assert {"password", "jwt", "session", "fernet", "author_key", "contact_key", "signing_key"} <= keys.keys()
+        found = places(stage.home, keys)
+        assert found.pop("password") == {"secrets.json", "airflow/passwords.json"}
+        assert found == {name: {"secrets.json"} for name in found}
 
 
 def sockets_of(pid: int) -> set[str]:

@@ -1,0 +1,37 @@
+"""Secrets looked for where they do not belong: in every byte of every file of a stage, however they may be written there."""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+
+def places(home: Path, secrets: Mapping[str, str]) -> dict[str, set[str]]:
+    """The files under `home` that hold each of `secrets` (by name), relative to it. A secret of several lines is looked for line
+    by line, each of them as it is, in JSON, quoted, escaped for a URL, or in base64, packed with gzip or not; databases and their
+    journals are read as bytes."""
+    looked_for = {name: set(_forms(secret)) for name, secret in secrets.items()}
+    found: dict[str, set[str]] = {name: set() for name in secrets}
+    for path in home.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            content = _content(path)
+            for name, forms in looked_for.items():
+                if any(form in content for form in forms):
+                    found[name].add(path.relative_to(home).as_posix())
+    return found
+
+
+def _content(path: Path) -> bytes:
+    content = path.read_bytes()
+    return content + gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+
+
+def _forms(secret: str) -> Iterator[bytes]:
+    for line in (line for line in secret.splitlines() if not line.startswith("-----")):
+        yield from {line.encode(), quote(line, safe="").encode(), json.dumps(line)[1:-1].encode()}
+        for shift in range(3):  # in the midst of a longer text, it stands at any of three places
+            coded = base64.b64encode(b"\0" * shift + line.encode())
+            whole = coded[(8 * shift + 5) // 6: len(coded) - 4]
+            yield from {whole, whole.translate(bytes.maketrans(b"+/", b"-_"))}
