@@ -144,7 +144,7 @@ def test_openssl_verifies_what_we_signed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("connection", [
-    Connection("generic"), Connection("generic", password="AAAA"),
+    Connection("generic"), Connection("generic", password="AAAA"),  # pragma: allowlist secret
     Connection("generic", password="secret"),  # pragma: allowlist secret
     Connection("generic", extra={"trusted": "all"}), Connection("generic", extra={"trusted": ["AAAA"]}),
     Connection("generic", password=public_line(MINE.trusted[0])),
