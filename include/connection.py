@@ -1,8 +1,11 @@
 """What a connection holds, without Airflow: `include.cycle.connection` fills it from the Airflow connection of that name."""
 
+import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import URL
 
@@ -35,6 +38,24 @@ class Connection:
 
 
 Connections = Callable[[str], Connection]
+
+
+def from_environment(name: str) -> Connection:
+    """What AIRFLOW_CONN_<NAME> holds, as JSON or a URI: for commands, which run without Airflow. Raises InputError without it."""
+    variable = f"AIRFLOW_CONN_{name.upper()}"
+    if not (text := os.environ.get(variable)):
+        raise InputError(f"there is no connection {name!r} here: set {variable} as Airflow has it")
+    try:
+        if text.startswith("{"):
+            given = json.loads(text)
+            extra = given.pop("extra", None) or {}
+            return Connection(**given | {"extra": json.loads(extra) if isinstance(extra, str) else extra})
+        uri = urlsplit(text)
+        host, login, password, schema = (unquote(part) if part else None
+                                         for part in (uri.hostname, uri.username, uri.password, uri.path[1:]))
+        return Connection(uri.scheme, host, uri.port, login, password, schema, dict(parse_qsl(uri.query)))
+    except (ValueError, TypeError):  # whose message may bear what is secret
+        raise InputError(f"{variable} is no connection: neither its JSON nor its URI") from None
 
 
 def no_connections(name: str) -> Connection:

@@ -1,6 +1,7 @@
 """`python -m include.deployment plan|check|verdicts PRODUCT [--ledger URL]`: look at an environment without touching it.
 
-plan: what the next deployment would change, since the product's file differs from what runs. check: whether the ledger, HAProxy
+plan: what the next deployment would change, since the product's file differs from what runs; secrets are compared with the
+connections in the variables AIRFLOW_CONN_<NAME>. check: whether the ledger, HAProxy
 and the target agree. Both print one line a difference and end with 1 where there is one. verdicts: what the newest deployment
 was judged by, as a Markdown table.
 """
@@ -10,13 +11,13 @@ import sys
 
 from sqlalchemy import Engine, select
 
-from include.connection import Connections, no_connections
+from include.connection import from_environment
 from include.deployment.question import table
 from include.deployment.reconcile import drift, plan
 from include.errors import InputError
 from include.ledger.engine import connect, reading
 from include.ledger.tables import deployment_verdicts, deployments
-from include.product import Product, home, product_named
+from include.product import home, product_named
 
 
 def verdicts(engine: Engine, product: str) -> str:
@@ -33,16 +34,6 @@ def verdicts(engine: Engine, product: str) -> str:
     return f"{head}\n\n{table(dict(row) for row in rows)}"
 
 
-def _connections(product: Product) -> Connections:
-    """Airflow's connections, from its environment variables or secrets backend; not asked for where no secret is declared."""
-    if not (product.deployment and (product.deployment.secrets or (product.deployment.staging and
-                                                                   product.deployment.staging.secrets))):
-        return no_connections
-    from include.cycle import connection
-
-    return connection
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Print what was asked for; 1 where something differs. Wrong input ends with a message."""
     parser = argparse.ArgumentParser(prog="python -m include.deployment", description=__doc__,
@@ -57,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.what == "verdicts":
             sys.stdout.write(verdicts(engine, product.name) + "\n")
             return 0
-        found = plan(engine, product, _connections(product)) if options.what == "plan" else drift(engine, product)
+        found = plan(engine, product, from_environment) if options.what == "plan" else drift(engine, product)
     except InputError as error:
         sys.exit(str(error))
     sys.stdout.write("".join(f"{item}\n" for item in found) or f"{product.name}: nothing differs\n")

@@ -13,13 +13,12 @@ from include.artifacts import Artifacts
 from include.connection import Connection, Connections, no_connections
 from include.deployment.environment import Environment
 from include.deployment.provenance import demand_provenance
-from include.deployment.record import Release, running_release
+from include.deployment.record import RING, known_release, running_release
 from include.deployment.rollout import archive
 from include.deployment.rules import total
-from include.errors import InputError
 from include.ledger.engine import reading
 from include.ledger.runs import Result, Run, finish, lease, result_of
-from include.ledger.tables import phase_runs, releases
+from include.ledger.tables import phase_runs
 from include.product import Product
 from include.targets.target import DeploymentError
 
@@ -29,7 +28,7 @@ NONE: Result = {"over": True, "why": "", "publish": []}
 
 def ring_run(run: Run) -> Run:
     """The part of a user test's run that tends the ring."""
-    return replace(run, phase="user_testing.ring")
+    return replace(run, phase=RING)
 
 
 def tend_ring(engine: Engine, product: Product, run: Run, artifacts: Artifacts, now: datetime,
@@ -53,7 +52,7 @@ def tend_ring(engine: Engine, product: Product, run: Run, artifacts: Artifacts, 
             if ended:
                 return _over(engine, run, environment, ended)
             if not waits:
-                release = _release(engine, run)
+                release = known_release(engine, str(run.key))
                 demand_provenance(deployment, signing_key, release, artifacts)
                 environment.open_ring(release.version, partial(archive, artifacts, release))
     except TimeoutError:
@@ -92,11 +91,3 @@ def _compliance(engine: Engine, run: Run) -> list[Mapping[str, Any]]:
     with reading(engine) as connection:
         return list(connection.scalars(select(phase_runs.c.result).where(
             phase_runs.c.phase == "compliance_checks", phase_runs.c.key == str(run.key))))
-
-
-def _release(engine: Engine, run: Run) -> Release:
-    with reading(engine) as connection:
-        row = connection.execute(select(releases).where(releases.c.key == str(run.key))).first()
-    if row is None or not row.artifact or not row.digest:
-        raise InputError(f"release {str(run.key)!r} is not in the ledger, or has no archive")
-    return Release.of(row)

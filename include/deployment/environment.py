@@ -189,27 +189,27 @@ class Environment:
         self._write_state([])
 
     def status(self) -> dict[str, Any]:
-        """What runs: by version its share of weights in percent and its replicas, with HAProxy's view of their health; the
-        versions that serve the beta ring."""
+        """What runs: by version its share of weights in percent and its replicas, with HAProxy's view of their health; and
+        the same of what serves the beta ring."""
         proxy, reached, seen = self.haproxy.description() is not None, True, dict[str, Seen]()
         try:
             seen |= self.target.seen()
         except UnreachableError:
             reached = False
         servers = self.haproxy.servers() if proxy else {}
-        ring = self.ring()
-        whole = sum(server.weight for name, server in servers.items() if name not in {item.name for item in ring}) or 1
-        versions: dict[str, Any] = {}
-        for item in (item for item in self.replicas() if not item.ring):
+        ring = [item.name for item in self.ring()]
+        whole = sum(server.weight for name, server in servers.items() if name not in ring) or 1
+        versions, of_ring = dict[str, Any](), dict[str, Any]()
+        for item in self.replicas():
             server, state = servers.get(item.name), seen[item.name].state if item.name in seen else "absent"
-            entry = versions.setdefault(item.version, {"share": 0.0, "replicas": []})
-            entry["share"] += round(100 * server.weight / whole, 1) if server else 0.0
+            entry = (of_ring if item.ring else versions).setdefault(item.version, {"share": 0.0, "replicas": []})
+            entry["share"] += round(100 * server.weight / whole, 1) if server and not item.ring else 0.0
             entry["replicas"].append({"name": item.name, "port": item.port, "weight": server.weight if server else 0,
                                       "healthy": bool(server and server.up), "state": state,
                                       "requests": server.counts.requests if server else 0})
         strays = sorted(seen.keys() - {item.name for item in self.replicas()})
         return {"supervisor": self.supervisor.alive(), "target": reached, "haproxy": proxy, "port": self.deployment.port,
-                "versions": versions, "ring": sorted({item.version for item in ring}), "processes": len(members(self.folder)),
+                "versions": versions, "ring": of_ring, "processes": len(members(self.folder)),
                 "strays": strays}
 
     def _apply(self, replicas: Sequence[Replica]) -> None:

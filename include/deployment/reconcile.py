@@ -1,6 +1,10 @@
-"""Do the product file, the ledger, HAProxy and the target agree? What differs is told; nothing is changed."""
+"""Do the product file, the ledger, HAProxy and the target agree? What differs is told; nothing is changed.
 
-from dataclasses import dataclass
+That holds for production, for staging (what went through it last stays there), and for the beta ring while it is open; one that
+is to open is no difference, as its user test opens it within seconds.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Engine
@@ -8,7 +12,8 @@ from sqlalchemy import Engine
 from include.connection import Connections, no_connections
 from include.deployment import haproxy
 from include.deployment.environment import Environment
-from include.deployment.record import running_release
+from include.deployment.record import ring_over, running_release, staged_version
+from include.deployment.staging import staging_of
 from include.product import Product
 from include.targets.processes import Processes
 
@@ -29,14 +34,44 @@ class Difference:
 def drift(engine: Engine, product: Product) -> list[Difference]:
     """How what runs differs from what the ledger says; while a deployment is under way, it does."""
     release, environment = running_release(engine, product.name), Environment(product)
-    return _drift(release.version if release else None, environment.status(), environment)
+    found = environment.status()
+    return [*_drift(release.version if release else None, found, environment), *_ring(engine, product, found["ring"]),
+            *_in_staging(engine, product)]
 
 
 def plan(engine: Engine, product: Product, connections: Connections = no_connections) -> list[Difference]:
     """What the next deployment changes besides the version, since the product's file (or a secret) says something else than what
     runs; after all that drifted, which it mends too."""
-    environment = Environment(product, connections)
-    return drift(engine, product) + _plan(environment)
+    found = drift(engine, product) + _plan(Environment(product, connections))
+    if (staged := staging_of(product)) and (there := Environment(staged, connections)).replicas():
+        found += map(_staging, _plan(there))
+    return found
+
+
+def _in_staging(engine: Engine, product: Product) -> list[Difference]:
+    """Staging holds what passed there last; what failed its check may be there still, to be looked at."""
+    staged, newest = staging_of(product), staged_version(engine, product.name)
+    if staged is None:
+        return []
+    environment = Environment(staged)
+    version = newest[0] if newest and (newest[1] or environment.replicas()) else None
+    return [*map(_staging, _drift(version, environment.status(), environment))]
+
+
+def _staging(item: Difference) -> Difference:
+    return replace(item, where=f"staging {item.where}")
+
+
+def _ring(engine: Engine, product: Product, found: dict[str, Any]) -> list[Difference]:
+    told = []
+    for version, entry in found.items():
+        if product.deployment is None or product.deployment.ring is None:
+            told.append(Difference("file", "beta ring", None, version))
+        elif ring_over(engine, product.name, version):
+            told.append(Difference("ledger", "beta ring", f"over for {version}", "open"))
+        else:
+            told += _health(entry["replicas"])
+    return told
 
 
 def _drift(version: str | None, found: dict[str, Any], environment: Environment) -> list[Difference]:
@@ -51,16 +86,22 @@ def _drift(version: str | None, found: dict[str, Any], environment: Environment)
     own = running.get(version, {"share": 0.0, "replicas": []})
     if own["share"] != 100.0:
         told.append(Difference("haproxy", f"share of {version} in percent", 100.0, own["share"]))
-    for item in own["replicas"]:
-        if item["state"] not in ("running", "starting"):  # one that has just come up is not called running yet
-            told.append(Difference("target", item["name"], "running", item["state"]))
-        if not item["healthy"]:
-            told.append(Difference("haproxy", item["name"], "healthy", "not healthy"))
+    told += _health(own["replicas"])
     if found["strays"]:
         told.append(Difference("target", "replicas that nobody wants", None, ", ".join(found["strays"])))
     expected = 2 + (len(environment.replicas()) if isinstance(environment.target, Processes) else 0)
     if expected != found["processes"] and not told:
         told.append(Difference("machine", "processes of the environment", expected, found["processes"]))
+    return told
+
+
+def _health(replicas: list[dict[str, Any]]) -> list[Difference]:
+    told = []
+    for item in replicas:
+        if item["state"] not in ("running", "starting"):  # one that has just come up is not called running yet
+            told.append(Difference("target", item["name"], "running", item["state"]))
+        if not item["healthy"]:
+            told.append(Difference("haproxy", item["name"], "healthy", "not healthy"))
     return told
 
 

@@ -27,6 +27,8 @@ from include.ledger.tables import (
 from include.ledger.trail import event, record
 from include.product import Product
 
+RING = "user_testing.ring"  # the part of a user test's run that tends the beta ring; it has a result once that is over
+
 
 @dataclass(frozen=True)
 class Release:
@@ -59,13 +61,20 @@ class Outcome:
 def gated_release(engine: Engine, run: Run) -> Release:
     """The release of this run's key. Raises InputError unless it is there and every gate let this very key through."""
     key = str(run.key)
+    release = known_release(engine, key)
     with reading(engine) as connection:
-        row = connection.execute(select(releases).where(releases.c.key == key)).first()
         closed = [gate for gate in GATES if not _let_through(connection, gate, key)]
-    if row is None or not row.artifact or not row.digest:
-        raise InputError(f"release {key!r} is not in the ledger, or has no archive")
     if closed:
         raise InputError(f"release {key!r} may not be deployed: not let through by {' and '.join(closed)}")
+    return release
+
+
+def known_release(engine: Engine, key: str) -> Release:
+    """A release by its key. Raises InputError unless the ledger has it, and its archive."""
+    with reading(engine) as connection:
+        row = connection.execute(select(releases).where(releases.c.key == key)).first()
+    if row is None or not row.artifact or not row.digest:
+        raise InputError(f"release {key!r} is not in the ledger, or has no archive")
     return Release.of(row)
 
 
@@ -79,6 +88,24 @@ def running_release(engine: Engine, product: str) -> Release | None:
     with reading(engine) as connection:
         row = connection.execute(select(releases).where(releases.c.product == product, releases.c.status == "deployed")).first()
     return Release.of(row) if row else None
+
+
+def staged_version(engine: Engine, product: str) -> tuple[str, bool] | None:
+    """The version that went through staging last, and whether it passed there."""
+    with reading(engine) as connection:
+        row = connection.execute(
+            select(deployments.c.version, deployment_steps.c.verdict)
+            .join(deployment_steps, deployment_steps.c.deployment_id == deployments.c.id)
+            .where(deployments.c.product == product, deployment_steps.c.step == 0)
+            .order_by(deployments.c.started_at.desc(), deployments.c.id.desc())).first()
+    return (row.version, row.verdict == "pass") if row else None
+
+
+def ring_over(engine: Engine, product: str, version: str) -> bool:
+    """Whether the time of a version in the beta ring is over."""
+    with reading(engine) as connection:
+        return connection.scalar(select(phase_runs.c.run_id).where(
+            phase_runs.c.phase == RING, phase_runs.c.key == f"{product}|{version}")) is not None
 
 
 def rollback_wanted(engine: Engine, product: str) -> bool:

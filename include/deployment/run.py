@@ -22,12 +22,14 @@ from include.deployment.record import (
     begin,
     conclude,
     gated_release,
+    known_release,
     note,
+    ring_over,
     rollback_wanted,
     running_release,
 )
-from include.deployment.rollout import restore, roll_out
-from include.deployment.staging import demand_secrets, stage
+from include.deployment.rollout import archive, restore, roll_out
+from include.deployment.staging import demand_secrets, restage, stage
 from include.errors import InputError
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Result, Run, finish, lease, result_of
@@ -65,17 +67,26 @@ def deploy(engine: Engine, product: Product, run: Run, artifacts: Artifacts, sig
         return known if known is not None else _deploy(engine, product, run, artifacts, signing_key, connections)
 
 
-def ensure_running(engine: Engine, product: Product, artifacts: Artifacts) -> str | None:
-    """Bring the version that the ledger says is running back where it is not (after a restart of the machine).
+def ensure_running(engine: Engine, product: Product, artifacts: Artifacts,
+                   connections: Connections = no_connections) -> str | None:
+    """Bring back what is to run and does not (after a restart of the machine): the version that the ledger says is running, then
+    a beta ring that was open, then what passed staging last.
 
-    Returns that version; None where nothing was ever deployed. Raises DeploymentError when it does not come up.
+    Returns the running version; None where nothing was ever deployed. Raises DeploymentError when something does not come up,
+    after all that does.
     """
     with lease(engine, f"deployment:{product.name}", f"ensure_running:{os.getpid()}"):
-        release = running_release(engine, product.name)
-        if release is None or product.deployment is None:
+        if product.deployment is None:
             return None
-        restore(Environment(product), release, artifacts)
-        return release.version
+        demand_secrets(product, connections)
+        release, environment = running_release(engine, product.name), Environment(product, connections)
+        ring = {item.version for item in environment.ring() if not ring_over(engine, product.name, item.version)}
+        if release:
+            restore(environment, release, artifacts)
+        for version in ring if release and product.deployment.ring else ():
+            environment.open_ring(version, partial(archive, artifacts, known_release(engine, f"{product.name}|{version}")))
+        restage(engine, product, artifacts, connections)
+        return release.version if release else None
 
 
 def settle(engine: Engine, product: Product, run: Run, artifacts: Artifacts, decision: dict[str, Any],

@@ -11,8 +11,8 @@ from include.connection import Connections, no_connections
 from include.deployment.canary import Step
 from include.deployment.environment import Environment
 from include.deployment.hooks import Hooks, with_hooks
-from include.deployment.record import Outcome, Release, note
-from include.deployment.rollout import archive
+from include.deployment.record import Outcome, Release, known_release, note, staged_version
+from include.deployment.rollout import archive, restore
 from include.deployment.rules import Counts, Judgement
 from include.ledger.runs import Run
 from include.markup import plain
@@ -62,6 +62,13 @@ def stage(engine: Engine, product: Product, run: Run, release: Release, artifact
     step = Step(0, Counts(), 0.0, Judgement("pass" if passed else "fail", passed, why))
     note(engine, run, 0, step)
     return None if passed else Outcome("failed", why, [step])
+
+
+def restage(engine: Engine, product: Product, artifacts: Artifacts, connections: Connections = no_connections) -> None:
+    """Bring back what passed staging last, where it does not run there. Raises DeploymentError when it does not come up."""
+    staged, newest = staging_of(product), staged_version(engine, product.name)
+    if staged and newest and newest[1]:
+        restore(Environment(staged, connections), known_release(engine, f"{product.name}|{newest[0]}"), artifacts)
 
 
 def _tried(environment: Environment, smoke: Sequence[Smoke], release: Release, artifacts: Artifacts,

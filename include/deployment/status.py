@@ -9,5 +9,5 @@ from include.product import Product
 def status(product: Product) -> dict[str, Any]:
     """`supervisor` and `haproxy` (whether they run), `target` (whether it answers), `port`, `processes` (how many of this machine
     are its own), `strays` (replicas that are there and not wanted), and `versions`: for each version its `share` of weights in
-    percent and its `replicas` (name, port, weight, healthy, state, requests)."""
+    percent and its `replicas` (name, port, weight, healthy, state, requests); `ring` is the same of what serves the beta ring."""
     return Environment(product).status()

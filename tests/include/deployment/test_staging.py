@@ -13,7 +13,9 @@ from sqlalchemy import Engine
 
 from include import environment
 from include.artifacts import Artifacts
-from include.deployment.run import deploy
+from include.deployment.environment import Environment
+from include.deployment.reconcile import drift, plan
+from include.deployment.run import deploy, ensure_running
 from include.deployment.staging import staging_of
 from include.deployment.status import status
 from include.deployment.stop import stop
@@ -59,6 +61,47 @@ def test_the_same_archive_goes_through_staging(ledger: Engine, artifacts: Artifa
     first = get(ledger, deployment_steps)[0]
     assert (first["step"], first["weight"], first["verdict"]) == (0, 0, "pass")
     assert re.fullmatch("staging: sha256:[0-9a-f]{64} runs and answers as it must", first["why"])
+
+
+def test_drift_in_staging_is_told_and_what_was_stopped_comes_back(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = staged([{"path": "/tea", "contains": "1.0.0"}])
+    there = staging_of(shop)
+    assert there and there.deployment and shop.deployment
+    candidate(ledger, artifacts, "1.0.0")
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    until(lambda: plan(ledger, shop) == [], 60)
+    place = Environment(there)
+    [item] = place.replicas()
+    place.haproxy.command(f"set server app/{item.name} weight 0")
+    assert "staging haproxy: share of 1.0.0 in percent: wanted 100.0, found 0.0" in map(str, drift(ledger, shop))
+    other = shop.deployment.model_copy(update={"env": {"KIND": "tea"}, "staging": shop.deployment.staging})
+    lines = [str(line) for line in plan(ledger, shop.model_copy(update={"deployment": other}))]
+    assert not [line for line in lines if line.startswith("staging file:")]  # staging sets DATABASE itself
+    other = shop.deployment.model_copy(update={"env": {"DATABASE": "live", "KIND": "coffee"}})
+    lines = [str(line) for line in plan(ledger, shop.model_copy(update={"deployment": other}))]
+    assert f"staging file: environment of {item.name}: wanted other KIND, found as it was started" in lines
+
+    for name in ("shop", "shop.staging"):
+        stop(name)
+    lines = [str(line) for line in drift(ledger, shop)]
+    assert {"supervisor: running: wanted True, found False", "staging supervisor: running: wanted True, found False"} <= {*lines}
+    assert ensure_running(ledger, shop, artifacts) == "1.0.0"
+    until(lambda: plan(ledger, shop) == [], 60)
+    assert ask(there.deployment.port) == (200, "1.0.0")
+
+
+def test_what_failed_in_staging_may_stay_there(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = staged([{"path": "/tea", "contains": "coffee"}])
+    there = staging_of(shop)
+    assert there
+    candidate(ledger, artifacts, "1.0.0")
+    assert deploy(ledger, shop, run_of("1.0.0"), artifacts)["status"] == "failed"
+    until(lambda: drift(ledger, shop) == [], 60)
+    stop("shop.staging")
+    Environment(there).clear()
+    assert drift(ledger, shop) == []
+    assert ensure_running(ledger, shop, artifacts) is None
+    assert not status(there)["supervisor"]
 
 
 @pytest.mark.parametrize(("fault", "smoke", "why"), [
