@@ -14,20 +14,21 @@ ENV AIRFLOW_HOME=/var/lib/closed-loop/airflow \
     AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY=30
 
 WORKDIR /opt/closed-loop
-COPY packages.txt requirements.lock ./
+COPY packages.txt requirements-scale.lock ./
 RUN apt-get update -qq \
     && xargs -a packages.txt apt-get install -y -qq --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 RUN ${PYTHON} -m venv /opt/venv \
-    && python -m pip install --no-cache-dir --no-compile --require-hashes -r requirements.lock \
+    && python -m pip install --no-cache-dir --no-compile --require-hashes -r requirements-scale.lock \
     && python -m compileall -q -j 0 /opt/venv/lib
 COPY . .
 RUN python -m compileall -q include dags plugins \
-    && useradd --system --create-home --home-dir /var/lib/closed-loop --shell /usr/sbin/nologin closed-loop \
-    && mkdir -p "$AIRFLOW_HOME" && chown -R closed-loop: /var/lib/closed-loop
+    && useradd --uid 50000 --gid 0 --create-home --home-dir /var/lib/closed-loop --shell /usr/sbin/nologin closed-loop \
+    && mkdir -p "$AIRFLOW_HOME" && chown -R 50000:0 /var/lib/closed-loop
 
 USER closed-loop
 EXPOSE 8080
-# The services of Airflow: api-server, scheduler, dag-processor, triggerer, or the command of a Celery worker.
-ENTRYPOINT ["airflow"]
+# The services of Airflow: api-server, scheduler, dag-processor, triggerer, or the command of a Celery worker. User and group are
+# those that Airflow's Helm chart takes for granted.
+ENTRYPOINT ["sh", "/opt/closed-loop/deploy/entrypoint.sh"]
 CMD ["api-server"]

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,17 @@ from local import secrets
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(120)]
 ROOT = Path(__file__).resolve().parents[2]
 AIRFLOW = {"migrate", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "worker-docker"}
+KNOWN = """
+import json, sys
+from airflow.cli.cli_parser import get_parser
+from airflow.configuration import conf
+commands, settings = json.load(sys.stdin)
+for command in commands:
+    get_parser().parse_args(command)
+described = {f"AIRFLOW__{section}__{option}".upper() for section, there in conf.configuration_description.items()
+             for option in there["options"]}
+print("unknown:", sorted(set(settings) - described))
+"""
 
 
 def compose(env_file: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -72,30 +84,27 @@ def test_every_service_that_stays_is_watched_and_comes_back(resolved: dict[str, 
     assert set(resolved["volumes"]) == {"home", "postgres", "redis", "prometheus"}
 
 
-def test_this_airflow_knows_every_command(resolved: dict[str, Any]) -> None:
-    from airflow.cli.cli_parser import get_parser
+def test_this_airflow_knows_every_command_and_setting(resolved: dict[str, Any], tmp_path: Path) -> None:
+    services = {name: resolved["services"][name] for name in AIRFLOW}
+    checks = [service["healthcheck"]["test"][1:] for service in services.values() if "healthcheck" in service]
+    commands = [services[name]["command"] for name in AIRFLOW - {"migrate"}]
+    commands += [check[1:] for check in checks if check[0] == "airflow"]
+    settings = {name for service in services.values() for name in service["environment"] if name.startswith("AIRFLOW__")}
+    assert len(commands) == 9
+    assert {service["environment"]["AIRFLOW__CORE__EXECUTOR"] for service in services.values()} == {"CeleryExecutor"}
+    done = subprocess.run([sys.executable, "-c", KNOWN], input=json.dumps([commands, sorted(settings)]),
+                          capture_output=True, text=True, env=os.environ | {"AIRFLOW_HOME": str(tmp_path)})
+    assert (done.stdout, done.returncode) == ("unknown: []\n", 0), done.stderr
 
-    parser = get_parser()
-    for name in AIRFLOW - {"migrate"}:
-        parser.parse_args(resolved["services"][name]["command"])
-    for test in (resolved["services"][name]["healthcheck"]["test"] for name in ("scheduler", "dag-processor", "triggerer")):
-        assert test[:2] == ["CMD", "airflow"]
-        parser.parse_args(test[2:])
-    workers = [resolved["services"][name]["command"] for name in ("worker", "worker-docker")]
-    assert [command[command.index("--queues") + 1] for command in workers] == ["default", "docker"]
 
-
-def test_this_airflow_knows_every_setting(resolved: dict[str, Any]) -> None:
-    from airflow.configuration import conf
-
-    for name in AIRFLOW:
-        environment = resolved["services"][name]["environment"]
-        wanted = [key.split("__")[1:] for key in environment if key.startswith("AIRFLOW__")]
-        unknown = [key for key in wanted if key[1].lower() not in conf.configuration_description[key[0].lower()]["options"]]
-        assert unknown == []
-        assert environment["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
-        assert environment["CLOSED_LOOP_DOCKER_QUEUE"] == "docker"
-    assert resolved["services"]["worker-docker"]["network_mode"] == "host"
+def test_tasks_that_need_an_engine_have_a_worker_with_one(resolved: dict[str, Any]) -> None:
+    services = resolved["services"]
+    workers = {name: services[name]["command"][3] for name in ("worker", "worker-docker")}
+    assert workers == {"worker": "default", "worker-docker": "docker"}
+    assert services["scheduler"]["environment"]["CLOSED_LOOP_DOCKER_QUEUE"] == "docker"
+    assert services["worker-docker"]["network_mode"] == "host"
+    engine = [name for name in services if any("docker.sock" in str(volume) for volume in services[name].get("volumes", []))]
+    assert engine == ["worker-docker"]
 
 
 def test_all_parts_agree_on_the_databases(resolved: dict[str, Any], postgres: str, tmp_path: Path) -> None:
