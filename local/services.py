@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 SERVICES = (("scheduler", "--skip-serve-logs"), ("dag-processor",), ("triggerer", "--skip-serve-logs"), ("api-server",))
+TIDY = (sys.executable, "-m", "local.tidy")
 PAUSE = 1.0  # seconds before one is started again
 
 
@@ -28,10 +29,10 @@ def keep(queues: Iterable[str] = ()) -> None:
     """Make the database ready and run the services until this process is ended; raises where the database can't be made ready."""
     subprocess.run(["airflow", "db", "migrate"], check=True)
     running: dict[int, tuple[str, ...]] = {}
-    waiting = [*SERVICES, *map(worker, queues)]
+    waiting = [*(("airflow", *service) for service in (*SERVICES, *map(worker, queues))), TIDY]
     while True:
         for service in waiting:
-            running[subprocess.Popen(["airflow", *service], process_group=0).pid] = service
+            running[subprocess.Popen(service, process_group=0).pid] = service
         ended, _ = os.wait()
         with suppress(ProcessLookupError):
             os.killpg(ended, signal.SIGKILL)

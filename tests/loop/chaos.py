@@ -141,26 +141,20 @@ def _shot(pid: int) -> bool:
     return True
 
 
-def turns(stage: Stage, timeout: float = 240) -> None:
-    """A whole turn, and a night in which the shop runs and nothing is new."""
-    whole_turn(stage, timeout)
-    stage.turn(timeout=timeout)
-
-
-def calm(folder: Path, now: datetime) -> tuple[dict[str, list[str]], str]:
+def calm(folder: Path, now: datetime, approval: str = "person") -> tuple[dict[str, list[str]], str]:
     """What an undisturbed turn leaves in the ledger, and its secrets."""
-    with staged(folder, "person", now) as stage:
-        turns(stage)
+    with staged(folder, approval, now) as stage:
+        whole_turn(stage)
         return facts(stage), (stage.home / "secrets.json").read_text()
 
 
 def harsh(folder: Path, now: datetime, undisturbed: dict[str, list[str]], secrets: str, random: Random,
-          kills: int) -> dict[str, Any]:
+          kills: int, approval: str = "person") -> dict[str, Any]:
     """One turn with up to `kills` kills: what was killed, how long it took (s), and whatever is not as it should be."""
-    with staged(folder, "person", now, secrets, QUICK) as stage:
+    with staged(folder, approval, now, secrets, QUICK) as stage:
         chaos, begun = Chaos(stage, random, kills), time.monotonic()
         with chaos.loose():
-            turns(stage, timeout=900)
+            whole_turn(stage, timeout=900)
         took = time.monotonic() - begun
         found = facts(stage)
         different = {table: [row for row in found[table] if row not in undisturbed[table]][:3]

@@ -42,10 +42,11 @@ def _timeless(value: Any) -> Any:
 
 
 def whole_turn(stage: Stage, timeout: float = 240) -> None:
-    """A night, a release, and a look at the support desk's clocks."""
+    """A night, a release, a look at the support desk's clocks, and a night in which the shop runs and nothing is new."""
     stage.turn(timeout=timeout)
     stage.turn("release", timeout=timeout, product="shop")
     stage.turn("support_clock", timeout=timeout)
+    stage.turn(timeout=timeout)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A task of each DAG is killed with -9 in the middle and tried again: the ledger equals an undisturbed one."""
+"""A task of each DAG is killed with -9 in the middle, then anything at random: the ledger equals an undisturbed one."""
 
 import os
 import signal
@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tests.loop.chaos import calm, harsh
 from tests.loop.killing import Task, facts, tasks, whole_turn
 from tests.loop.stage import Stage, staged
 
@@ -48,22 +50,38 @@ class Killer:
                         self.killed[task.dag_id] = task.task_id
 
 
-def test_killed_tasks_leave_the_same_ledger(tmp_path: Path) -> None:
-    now = datetime.now(UTC)
-    with staged(tmp_path / "calm", now=now) as calm:
-        whole_turn(calm)
-        undisturbed = facts(calm)
-    secrets = (calm.home / "secrets.json").read_text()
-    with staged(tmp_path / "harsh", now=now, secrets=secrets) as harsh:
-        killer = Killer(harsh)
+@pytest.fixture(scope="module")
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, now: datetime) -> tuple[dict[str, list[str]], str]:
+    """What a calm turn leaves in the ledger, and its secrets."""
+    found, secrets = calm(tmp_path_factory.mktemp("calm"), now, "automatic")
+    assert len(found["voices"]) >= 50
+    assert len(found["deployments"]) == 1
+    return found, secrets
+
+
+def test_killed_tasks_leave_the_same_ledger(tmp_path: Path, now: datetime, undisturbed: tuple[dict[str, list[str]], str]) -> None:
+    calm_facts, secrets = undisturbed
+    with staged(tmp_path, now=now, secrets=secrets) as stage:
+        killer = Killer(stage)
         with killer.loose():
-            whole_turn(harsh)
-        tried_again = {task["dag_id"] for run in harsh.loop.runs() for task in harsh.loop.tasks(run) if task["try_number"] > 1}
-        assert set(killer.killed) == {run["dag_id"] for run in harsh.loop.runs()}
+            whole_turn(stage)
+        tried_again = {task["dag_id"] for run in stage.loop.runs() for task in stage.loop.tasks(run) if task["try_number"] > 1}
+        assert set(killer.killed) == {run["dag_id"] for run in stage.loop.runs()}
         assert tried_again == set(killer.killed)
-        assert set().union(*harsh.states().values()) == {"success"}
-        assert harsh.broken() == []
-        found = facts(harsh)
-        assert {table: found[table] for table in found if found[table] != undisturbed[table]} == {}
-    assert len(undisturbed["voices"]) >= 50
-    assert len(undisturbed["deployments"]) == 1
+        assert set().union(*stage.states().values()) == {"success"}
+        assert stage.broken() == []
+        found = facts(stage)
+        assert {table: found[table] for table in found if found[table] != calm_facts[table]} == {}
+
+
+def test_whatever_is_killed_a_turn_ends_as_a_calm_one(tmp_path: Path, now: datetime,
+                                                      undisturbed: tuple[dict[str, list[str]], str]) -> None:
+    """The short form of `make chaos`."""
+    result = harsh(tmp_path, now, *undisturbed, Random(), 10, "automatic")
+    assert sum(result["killed"].values()) >= 3
+    assert (result["failed"], result["broken"], result["different"]) == ([], [], {})
