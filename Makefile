@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo turn stop test test-assistant lint docs bench verify-evidence check backup restore fuzz lock schema clean
+.PHONY: setup packages demo turn stop test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -67,6 +67,12 @@ backup: $(READY)  ## ledger and artifacts into a new folder of INTO, while the l
 
 restore: $(READY)  ## FROM=folder, into an empty ledger
 	$(BIN)/python -m include.ledger.backup restore "$(FROM)"
+
+chaos: setup  ## kill processes of the loop at random, over whole turns; KILLS=number
+	$(BIN)/python -m tests.loop.chaos --kills $(or $(KILLS),200)
+
+endure: setup  ## many turns in a row, and what grows with them; TURNS=number
+	$(BIN)/python -m tests.loop.endurance --turns $(or $(TURNS),500)
 
 fuzz: $(READY)  ## hostile input for every reader; EXAMPLES a reader
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz --timeout 3600
