@@ -35,11 +35,11 @@ FIELDS = {"criteria": Param("", type=["null", "string"], format="multiline", max
 
 def rest(product: Any) -> None:
     """A night's run looks at the experiments, and ends here."""
-    if not product.user_testing.experiments:
-        raise AirflowSkipException("the product has no experiments")
     from include.user_testing.looks import look
 
     result = look(ledger(), product, this_run())
+    if result.get("rests"):
+        raise AirflowSkipException(result["rests"])
     if result["failed"]:
         raise AirflowFailException("; ".join(f"{name}: {why}" for name, why in result["failed"].items()))
     raise AirflowSkipException(f"looked at {len(result['decisions'])} experiments: {result['decisions']}")

@@ -15,8 +15,8 @@ from include.markup import plain
 from include.product import Product
 
 # Signals about the loop itself: people are alerted of them; they are no voices, and no story comes of them.
-LATE, GATE, SILENT = "late", "gate", "silent"
-OF_THE_LOOP = (LATE, GATE, SILENT)
+LATE, GATE, SILENT, EXPERIMENT = "late", "gate", "silent", "experiment"
+OF_THE_LOOP = (LATE, GATE, SILENT, EXPERIMENT)
 
 
 @dataclass(frozen=True)

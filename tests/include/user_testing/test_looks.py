@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from include.alerting.messages import due
 from include.assignment import arm
 from include.errors import InputError
 from include.key import Key
 from include.ledger.runs import Result, Run
-from include.ledger.tables import experiment_looks
+from include.ledger.tables import experiment_looks, signals
 from include.product import Product
 from include.user_testing.__main__ import main
 from include.user_testing.looks import look
+from include.voc_aggregation.store import open_signals
 from tests import rows
 from tests.conftest import NOW
 from tests.crash import ledger_after_kills
@@ -60,6 +62,29 @@ def test_a_better_variant_is_found_and_the_decision_stands(ledger: Engine, home:
     write(home / "shipping.csv", 0.3, 0.1)
     assert look(ledger, product(), replace(RUN, run_id="night-2"))["decisions"] == {}
     assert len(rows.get(ledger, experiment_looks)) == 2
+
+
+def test_a_decision_is_told_once_until_the_experiment_is_taken_out(ledger: Engine, home: Path) -> None:
+    def look_in(night: int, shop: Product) -> Result:
+        return look(ledger, shop, replace(RUN, run_id=f"night-{night}", at=RUN.at + timedelta(days=night)))
+
+    write(home / "shipping.csv", 0.2, 0.2, people=50)
+    assert look_in(1, product())["decisions"] == {"shipping": "running"} and rows.get(ledger, signals) == []
+    write(home / "shipping.csv", 0.2, 0.32)
+    for night in (2, 3):
+        look_in(night, product())
+        [row] = rows.get(ledger, signals)
+        assert (row["kind"], row["status"], row["severity"]) == ("experiment", "open", "medium")
+        assert row["first_at"] == row["last_at"] == RUN.at + timedelta(days=2) and row["detail"]["decision"] == "variant"
+        assert row["title"].startswith("Experiment shipping of Tea shop is decided: the variant is better: ordered 2")
+    alerts = rows.product(alerts={"channels": [{"connection": "ops"}]}).alerts
+    assert alerts
+    assert [item["state"] for item in due([row], [], alerts.channels[0], RUN.at)] == ["opened"]
+    assert open_signals(ledger, "shop") == []  # people are told; it is no voice
+    for night in (4, 5):
+        look_in(night, rows.product())
+        assert [item["status"] for item in rows.get(ledger, signals)] == ["resolved"]
+    assert look_in(6, rows.product()) == {"publish": [], "rests": "the product has no experiments"}
 
 
 def test_one_file_that_cannot_be_read_delays_only_its_experiment(ledger: Engine, home: Path) -> None:
