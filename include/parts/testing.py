@@ -11,7 +11,9 @@ Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class Scenarios(Part):
-    """The product's own end-to-end tests. A release is started in a sandbox as `deployment` says, and they run beside it."""
+    """The product's own end-to-end tests. A release is started beside them in their sandbox, as `deployment` says. Where it is
+    deployed in containers and they run as a process that may reach a network, it is started in a container, as it will be. It is
+    given no secrets."""
 
     command: str = Field(description="Shell command that runs them and writes JUnit XML; BASE_URL is where the release answers.")
     junit: str = Field("junit.xml", description="The JUnit XML file that it writes, relative to the worktree.")

@@ -1,6 +1,7 @@
 """Step 8: what a release promises is tried, by its own scenarios and by people, who accept or reject it."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -118,7 +119,8 @@ def _walked(engine: Engine, product: Product, run: Run, release: Row[Any], means
         return None
     from include.sandbox.chosen import runner_of
     from include.sandbox.container import no_docker
-    from include.user_testing.scenarios import walk
+    from include.targets.mortal import mortal_of
+    from include.user_testing.scenarios import Candidate, walk
 
     if means.artifacts is None or not release.artifact:
         raise InputError(f"release {str(run.key)!r} has no archive that its scenarios could be run on")
@@ -128,7 +130,11 @@ def _walked(engine: Engine, product: Product, run: Run, release: Row[Any], means
     wait = scenarios.timeout_seconds + repository.timeout_seconds + 600
     with lease(engine, f"user_testing {product.name}", f"{run.phase} {run.run_id}", wait=wait):
         runner = runner_of(product.name, repository, means.docker or no_docker, "testing")
-        return walk(runner, archive, release.version, repository, deployment, scenarios)
+        target = None
+        if deployment.containers and repository.runner == "process" and repository.network is not False:
+            place = product.model_copy(update={"name": f"{product.name}.testing"})  # no preview of the same release
+            target = mortal_of(place, release.version, round(time.time() + wait))
+        return walk(runner, Candidate(release.version, archive, target), repository, deployment, scenarios)
 
 
 def _whole(walked: "Walked | None") -> list[Bound]:

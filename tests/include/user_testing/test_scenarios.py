@@ -16,10 +16,12 @@ from include.key import Key
 from include.ledger.engine import writing
 from include.ledger.runs import Run
 from include.ledger.tables import commit_stories, commits, decisions, releases, test_results
+from include.parts.deployment import Containers
 from include.product import Product
 from include.user_testing.run import Means, ask, comment, record
 from tests import rows
 from tests.conftest import NOW
+from tests.docker import IMAGE, engine
 
 STORY = "S-0123456789"
 GHERKIN = "Feature: c\n\n  Scenario: Coupon is applied\n    Then c\n\n  Scenario: Tea is priced\n    Then d\n"
@@ -93,6 +95,29 @@ def test_scenarios_that_pass_speak_for_the_criteria_and_accept(ledger: Engine, m
     assert record(ledger, product(tmp_path), RUN, automatic()) == {"accepted": True, "publish": ["shop|1.1.0"]}
     assert b"python e2e.py" in (means.artifacts or Artifacts("")).read("testing/shop/1.1.0/scenarios.log")
     assert not (tmp_path / "home" / "testing" / "shop").exists()
+
+
+def test_a_release_that_is_deployed_in_containers_is_tested_in_one(ledger: Engine, means: Means, tmp_path: Path) -> None:
+    """As the user that it will be, with its own settings and no file of ours; nothing of it stays on the engine."""
+    server = SERVER.replace("'RELEASE_VERSION']}", "'RELEASE_VERSION']} {os.getuid()}").replace('"127.0.0.1"', "sys.argv[2]")
+    name, digest = (means.artifacts or Artifacts("")).keep(
+        archive({"server.py": server, "e2e.py": SCENARIOS.replace("day 1.1.0", "day 1.1.0 65534")}), ".tar")
+    with writing(ledger) as connection:
+        connection.execute(releases.update().values(artifact=name, digest=digest))
+    with engine() as client:
+        own = product(tmp_path, command="python server.py {port} {host}")
+        assert own.deployment and own.repository
+        contained = own.deployment.model_copy(update={"containers": Containers(image=IMAGE, memory_mb=64), "start_seconds": 60})
+        shop = own.model_copy(update={"deployment": contained,
+                                      "repository": own.repository.model_copy(update={"network": None})})
+        assert ask(ledger, shop, RUN, means)["trouble"] == ""
+        assert verdicts(ledger)["-"] == ("pass", "3 tests passed")
+        ends = contained.model_copy(update={"command": "false {port}", "start_seconds": 10})
+        gone = shop.model_copy(update={"deployment": ends})
+        trouble = ask(ledger, gone, replace(RUN, run_id="run-2"), means)["trouble"]
+        assert "the release did not come up: v1.1.0_" in trouble
+        there = client.containers(all=True), client.images()
+        assert not [item for found in there for item in found if "shop.testing" in str(item)]
 
 
 def test_a_scenario_that_fails_names_its_criterion_and_rejects(ledger: Engine, means: Means, tmp_path: Path) -> None:
