@@ -63,7 +63,8 @@ def _fill(engine: Engine) -> None:
     with writing(engine) as connection:
         connection.execute(insert(themes), [
             {"id": f"t{n}", "product": "films", "name": f"theme {n}", "language": "en", "kind": "bug", "status": "open",
-             "size": VOICES // THEMES, "per_week": float(n % 50), "first_seen": AT, "last_seen": AT, "state": {}}
+             "size": VOICES // THEMES, "per_week": float(n % 50),
+             "first_seen": _written(VOICES - THEMES + n), "last_seen": _written(n), "state": {}}
             for n in range(THEMES)])
         connection.execute(insert(stories), [
             {"id": f"S-{n}", "product": "films", "language": "en", "kind": "bug", "title": f"story {n}", "role": "r", "want": "w",
@@ -78,8 +79,12 @@ def _fill(engine: Engine) -> None:
                 {"theme_id": f"t{int(voice['id'][1:]) % THEMES}", "voice_id": voice["id"], "similarity": 0.8} for voice in some])
 
 
+def _written(voice: int) -> datetime:
+    return AT - timedelta(days=730) * (voice / VOICES)
+
+
 def _voices() -> Iterator[dict[str, Any]]:
     for n in range(VOICES):
-        at = AT - timedelta(days=730) * (n / VOICES)
+        at = _written(n)
         yield {"id": f"v{n}", "product": "films", "source": "s", "origin": "customer", "text": f"voice {n}", "language": "en",
                "kind": "praise" if n % 3 else "bug", "author": f"a{n % 200_000}", "written_at": at, "heard_at": at}

@@ -83,12 +83,15 @@ def copies_have_originals(connection: Connection) -> Iterator[str]:
 
 
 def themes_count_their_voices(connection: Connection) -> Iterator[str]:
-    """A theme's size is the number of its voices, all of its own product."""
+    """A theme's size is the number of its voices, all of its own product and none older than it was seen first."""
     held = select(func.count()).where(theme_voices.c.theme_id == themes.c.id).scalar_subquery()
     yield from _each(connection, select(themes.c.id, themes.c.size, held).where(themes.c.size != held), "{} says {} and has {}")
     strange = (select(themes.c.id, voices.c.id).join(theme_voices, theme_voices.c.theme_id == themes.c.id)
                .join(voices, voices.c.id == theme_voices.c.voice_id).where(voices.c.product != themes.c.product))
     yield from _each(connection, strange, "{} has voice {} of another product")
+    early = (select(themes.c.id, themes.c.first_seen, voices.c.id).join(theme_voices, theme_voices.c.theme_id == themes.c.id)
+             .join(voices, voices.c.id == theme_voices.c.voice_id).where(voices.c.written_at < themes.c.first_seen))
+    yield from _each(connection, early, "{} was seen first at {}, and has the older voice {}")
 
 
 def merged_themes_live_on(connection: Connection) -> Iterator[str]:
