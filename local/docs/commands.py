@@ -49,9 +49,9 @@ def _name(path: Path) -> str:
 def _section(path: Path) -> str:
     source = path.read_text(encoding="utf-8")
     text = ast.get_docstring(ast.parse(source)) or ""
-    usage = _usage(_name(path)) if "ArgumentParser(" in source else ""
+    said = usage(_name(path)) if "ArgumentParser(" in source else ""
     return page(heading(3, code(f"python -m {_name(path)}"), _name(path).replace(".", "-")), *_said(text),
-                f"```text\n{usage}\n```" if usage else "")
+                f"```text\n{said}\n```" if said else "")
 
 
 def _said(text: str) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _said(text: str) -> Iterator[str]:
         yield f"```text\n{part.rstrip()}\n```" if part.startswith("    ") else paragraph(part)
 
 
-def _usage(module: str) -> str:
+def usage(module: str) -> str:
     """What its --help says of usage and options, without the description, which is its docstring."""
     said = io.StringIO()
     with (patch.object(sys, "argv", [module, "--help"]), patch.dict(os.environ, {"COLUMNS": "100"}), warnings.catch_warnings(),

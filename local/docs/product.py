@@ -84,7 +84,7 @@ def _default(node: Node) -> str:
     if value is None:
         return "none"
     if isinstance(value, dict) and value:
-        return "its own"
+        return "its defaults"
     return code(json.dumps(value, ensure_ascii=False)) if len(json.dumps(value)) < 60 else "see its values"
 
 
