@@ -1,6 +1,7 @@
 """A hostile archive reaches nothing outside of its folder."""
 
 import io
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -40,6 +41,32 @@ def test_nothing_leads_outside(tmp_path: Path) -> None:
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == [
         "t/abs", "t/ok", "t/out/evil"]
     assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
+
+
+def test_hard_links_lead_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"ours")
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as made:
+        for name, where in (("up", "../secret"), ("abs", str(tmp_path / "secret")), ("inside", "ok")):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.LNKTYPE, where
+            made.addfile(member)
+        member = tarfile.TarInfo("ok")
+        made.addfile(member, io.BytesIO())
+    assert set(extract(buffer.getvalue(), tmp_path / "t")) == {"up", "abs"}
+    assert (tmp_path / "secret").stat().st_nlink == 1 and (tmp_path / "t" / "inside").samefile(tmp_path / "t" / "ok")
+
+
+def test_a_bomb_is_refused_before_a_byte_is_written(tmp_path: Path) -> None:
+    """A file with a hole is small in a tar of GNU's, and as large as it says when it is unpacked."""
+    with (tmp_path / "hole").open("wb") as file:
+        file.truncate(3 * 1024**3)
+    for kind in ("gnu", "pax"):
+        made = subprocess.run(["tar", "--sparse", f"--format={kind}", "-cf", "-", "hole"], cwd=tmp_path, capture_output=True)
+        assert made.returncode == 0 and len(made.stdout) < 100_000
+        with pytest.raises(InputError, match="holds more than"):
+            extract(made.stdout, tmp_path / kind)
+        assert list((tmp_path / kind).iterdir()) == []
 
 
 def test_devices_are_left_out(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
-from typing import NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple, TextIO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.connection import Connections
@@ -25,6 +26,7 @@ from include.voc_aggregation.sources.source import BadRow, Chunk, Cursor, Row, c
 from include.voc_aggregation.sources.storage import FsspecFile, LocalFile, S3File, Stored
 
 MAX_LINE = 1_000_000  # characters; no customer writes more, and a broken export must not fill the memory
+MOST_UNPACKED, SMALL = 200, 64 * 2**20  # times a Parquet file's size, and bytes that any may unpack to
 MOST_SLICES = 500  # Airflow maps a task over at most 1,024 values
 _MARKED = 1 << 16  # bytes at a file's beginning and end by which it is known again
 _UNDECODED = re.compile("[\ud800-\udfff]")
@@ -356,21 +358,65 @@ def _json_rows(lines: _Lines, start: Start | None) -> Iterator[Row]:
 
 def _parquet(source: FileSource, path: Stored, start: Start | None, count: int | None) -> Iterator[Chunk]:
     names = source.columns.names()
-    with path.open() as raw, pq.ParquetFile(raw) as file:
-        there = file.schema_arrow.names
-        if missing := [name for name in names if name not in there]:
-            raise InputError(f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(there)[:300]}")
+    with path.open() as raw, pq.ParquetFile(raw, read_dictionary=_texts(raw, names, path)) as file:
+        left = _unpacks_to(file, names, path)
         first = start.lines if start else 0
         last = file.metadata.num_rows if count is None else first + count
         groups, row = _groups(file, first, last)
         for batch in file.iter_batches(base.CHUNK_ROWS, row_groups=groups, columns=names):
             if row >= last:
                 return
-            rows = pd.DataFrame({name: pd.Series(batch[name].to_pylist(), dtype=object) for name in names})
+            if (left := left - sum(_size(batch[name]) for name in names)) < 0:
+                raise _bomb(path)
+            rows = pd.DataFrame({name: pd.Series(_values(batch[name]), dtype=object) for name in names})
             rows.insert(0, "place", [f"row {number}" for number in range(row + 1, row + 1 + len(rows))])
             done = min(row + len(rows), last) - first
             yield Chunk(rows[max(0, first - row): last - row].reset_index(drop=True), share=done / (last - first))
             row += len(rows)
+
+
+def _texts(raw: BinaryIO, names: list[str], path: Stored) -> list[str]:
+    """Those of the columns that hold text or bytes: read as dictionaries, values that come again take no more memory than in the
+    file. Raises InputError where a column is not there or holds no plain values."""
+    schema = pq.read_schema(raw)
+    if missing := [name for name in names if name not in schema.names]:
+        raise InputError(f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(schema.names)[:300]}")
+    if nested := [name for name in names if pa.types.is_nested(schema.field(name).type)]:
+        raise InputError(f"{path}: the column {nested[0]!r} holds no plain values")
+    return [name for name in names if _is_text(schema.field(name).type)]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+
+
+def _unpacks_to(file: pq.ParquetFile, names: list[str], path: Stored) -> int:
+    """How many bytes the columns may unpack to. Raises InputError where the file itself says that they are more."""
+    most = MOST_UNPACKED * int(path.state()["size"]) + SMALL
+    groups = (file.metadata.row_group(number) for number in range(file.num_row_groups))
+    columns = (group.column(place) for group in groups for place in range(group.num_columns))
+    if sum(column.total_uncompressed_size for column in columns if column.path_in_schema in names) > most:
+        raise _bomb(path)
+    return most
+
+
+def _bomb(path: Stored) -> InputError:
+    return InputError(f"{path}: unpacks to more than {MOST_UNPACKED} times its size: refused")
+
+
+def _size(column: pa.Array) -> int:
+    """The bytes that a column's values take, each on its own."""
+    if not isinstance(column, pa.DictionaryArray) or not _is_text(column.type):
+        return int(column.nbytes)
+    return int(pc.sum(pc.take(pc.binary_length(column.dictionary), column.indices)).as_py() or 0)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    if not isinstance(column, pa.DictionaryArray):
+        return list(column.to_pylist())
+    values = column.dictionary.to_pylist()
+    return [None if place is None else values[place] for place in column.indices.to_pylist()]
 
 
 def _groups(file: pq.ParquetFile, first: int, last: int) -> tuple[list[int], int]:

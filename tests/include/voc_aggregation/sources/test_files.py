@@ -2,7 +2,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include.connection import no_connections
@@ -109,6 +112,29 @@ def test_what_cannot_be_read_at_all_says_so(tmp_path: Path, content: bytes, form
         chunks_of(source(path, format))
     assert str(path) in str(caught.value)
     assert says in str(caught.value)
+
+
+def test_parquet_of_every_plain_type(tmp_path: Path) -> None:
+    table = pd.DataFrame({"id": pd.Categorical([3, 4]), "text": pd.Categorical(["a", "b"]), "n": [1.5, None]})
+    big = pd.Series(["x", None], dtype="large_string[pyarrow]")
+    for name, columns in (("text", table), ("n", table), ("big", table.assign(big=big)), ("raw", table.assign(raw=[b"y", None]))):
+        columns.to_parquet(tmp_path / "a.parquet")
+        [chunk] = chunks_of(source(tmp_path / "a.parquet", "parquet", columns=Columns(id="id", text=name)))
+        assert chunk.frame["id"].tolist() == [3, 4] and len(chunk.frame[name]) == 2
+    table.assign(text=[["a"], ["b"]]).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="the column 'text' holds no plain values"):
+        read(tmp_path / "a.parquet", "parquet")
+
+
+@pytest.mark.parametrize("how", [
+    {"compression": "zstd", "dictionary_pagesize_limit": 2**26}, {"compression": "zstd", "use_dictionary": False},
+])
+def test_a_parquet_bomb_is_refused_before_it_unpacks(tmp_path: Path, how: dict[str, Any]) -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(200, dtype="int32")), pa.array(["spam " * 200_000]))
+    pq.write_table(pa.table({"id": pa.array(range(200)), "text": words}), tmp_path / "a.parquet", **how)
+    assert (tmp_path / "a.parquet").stat().st_size < 100_000  # 200 MB of text
+    with pytest.raises(InputError, match="unpacks to more than 200 times its size: refused"):
+        read(tmp_path / "a.parquet", "parquet")
 
 
 def test_a_missing_file_an_unknown_encoding_and_a_missing_parquet_column(tmp_path: Path) -> None:
