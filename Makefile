@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo turn stop test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock schema clean
+.PHONY: setup packages demo turn stop test scale-test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -44,6 +44,11 @@ lint: $(READY)  ## ruff, mypy, and who may import whom
 test: setup lint  ## all checks and tests
 	@sh local/packages.sh packages-dev.txt || [ -z "$$CI" ]
 	$(BIN)/python -m pytest
+
+scale-test: setup  ## the loop's turns on Celery, PostgreSQL, Redis and S3, and what they leave beside the embedded default
+	@sh local/packages.sh packages-dev.txt || [ -z "$$CI" ]
+	$(BIN)/python -m pytest tests/scale
+	CLOSED_LOOP_TEST_PLACE=celery $(BIN)/python -m pytest tests/loop/test_turns.py
 
 test-assistant: $(READY)  ## the optional help of a language model, in an environment that has it
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/assistant
