@@ -19,26 +19,10 @@ from typing import Any
 from sqlalchemy import Engine, func, or_, select
 
 from include.artifacts import Artifacts
-from include.deployment.picture import newest, picture_of
 from include.deployment.run import ensure_running
 from include.errors import InputError
 from include.ledger.engine import connect, reading, upgrade
-from include.ledger.tables import (
-    commits,
-    deployments,
-    outcomes,
-    reports,
-    signals,
-    stories,
-    story_blocks,
-    story_themes,
-    suggestions,
-    theme_voices,
-    ticket_clocks,
-    tickets,
-    voices,
-)
-from include.ledger.trace import trace
+from include.ledger.tables import commits, deployments, stories, story_themes, theme_voices, voices
 from include.markup import plain
 from include.product import home, product_named
 from include.product_files import folders
@@ -47,7 +31,7 @@ from local.customers import keep_using, write_history, write_tickets
 from local.loop import Loop
 from local.own_voices import describe
 from local.sample.history import FAULTS, Fault, create, create_parcels, merge_fault, merge_fix, merge_wrapping
-from local.turn import largest_themes, scope
+from local.shown import show_canary, show_dependencies, show_desk, show_fault, show_own, show_reports, show_trace
 
 TURN = 240  # seconds that one turn may take
 REQUESTS_A_SECOND = 60
@@ -208,41 +192,8 @@ class Demo:
         """Traffic is counted by the minute: let the one that has begun end."""
         time.sleep(60 - time.time() % 60)
 
-    def show_canary(self) -> None:
-        """A picture of the newest canary, as a file."""
-        with reading(self.ledger) as connection:
-            deployment = newest(connection, "shop")
-            drawn = picture_of(connection, deployment) if deployment else None
-        if drawn:
-            path = self.folder / "demo" / "canary.svg"
-            path.write_text(drawn, encoding="utf-8")
-            print(f"\nThe newest canary, step by step: {path}")
-
-    def show_fault(self) -> None:
-        """What the loop made of the release that was turned back: a signal, a voice, a story."""
-        with reading(self.ledger) as connection:
-            signal = connection.execute(select(signals).where(
-                signals.c.product == "shop", signals.c.kind == "deployment").order_by(signals.c.last_at.desc())).first()
-            heard = connection.scalar(select(voices.c.id).where(
-                voices.c.product == "shop", voices.c.origin == "operation", voices.c.text == signal.title)) if signal else None
-            chain = trace(connection, "voice", heard) if heard else {}
-        print("\nThe release that its canary turned back")
-        if signal:
-            print(f"  signal      {plain(signal.title, 300)}")
-        for kind, text in _told(chain):
-            print(f"  {kind:<11} {text}")
-
-    def show(self) -> None:
-        """The trace of one voice to its outcome, and where to look."""
-        answered = select(theme_voices.c.voice_id).join(voices, voices.c.id == theme_voices.c.voice_id).join(
-            outcomes, outcomes.c.theme_id == theme_voices.c.theme_id).order_by(
-            theme_voices.c.quote.desc(), voices.c.written_at).limit(1)
-        with reading(self.ledger) as connection:
-            voice = connection.scalar(answered)
-            chain = trace(connection, "voice", voice) if voice else {}
-        print("\nThe trace of one voice to its outcome")
-        for kind, text in _told(chain):
-            print(f"  {kind:<11} {text}")
+    def show_where(self) -> None:
+        """Where to look."""
         url = self.airflow.url
         print(f"\nLook around (user {USER}, password {self.airflow.keys['password']}):\n"
               f"  the loop at a glance   {url}/plugin/closed-loop\n"
@@ -251,75 +202,6 @@ class Demo:
               f"  the release form       {url}/dags/release\n"
               f"  the tea shop           {self.shop_url}/checkout?tea=sencha&coupon=TEA10\n"
               "Airflow and the shop go on running; `make stop` ends both.")
-
-    def show_dependencies(self) -> None:
-        """Which stories waited for another product's release, and since when they don't any more."""
-        query = select(story_blocks, stories.c.title).join(stories, stories.c.id == story_blocks.c.story_id).where(
-            stories.c.product == "shop").order_by(story_blocks.c.since, story_blocks.c.story_id)
-        with reading(self.ledger) as connection:
-            rows = connection.execute(query).all()
-        print("\nStories that waited for another product")
-        for row in rows:
-            now = f"free since {row.until:%H:%M:%S}: {row.ended}" if row.until else "waits"
-            print(f"  {row.story_id}  {plain(row.title, 60)}  needs {row.on_product} {row.needs}; {now}")
-
-    def show_desk(self) -> None:
-        """The open tickets: who has them, until when, and what could be answered, which a person sends."""
-        due = select(func.min(ticket_clocks.c.due_at)).where(ticket_clocks.c.ticket_id == tickets.c.id,
-                                                             ticket_clocks.c.stopped_at.is_(None)).scalar_subquery()
-        best = select(suggestions.c.text).where(suggestions.c.ticket_id == tickets.c.id).order_by(
-            suggestions.c.score.desc(), suggestions.c.source_id).limit(1).scalar_subquery()
-        query = select(tickets, due.label("due"), best.label("best")).where(
-            tickets.c.product == "shop", tickets.c.status != "resolved").order_by(tickets.c.created_at)
-        with reading(self.ledger) as connection:
-            rows = connection.execute(query).all()
-        print("\nThe support desk")
-        for row in rows:
-            until = f"due {row.due:%Y-%m-%d %H:%M} UTC" if row.due else row.status
-            print(f"  {row.external_id}  {row.priority:<7} {row.category or 'needs a person':<15} {row.team:<13} {until:<25} "
-                  f"{plain(row.subject, 60)}")
-            if row.best:
-                print(f"        suggested: {plain(row.best, 110)}")
-
-    def show_reports(self) -> None:
-        """Where the newest report of each audience lies."""
-        newest = select(func.max(reports.c.at)).where(reports.c.product == "shop").group_by(reports.c.audience)
-        query = select(reports).where(reports.c.product == "shop", reports.c.at.in_(newest)).order_by(reports.c.audience)
-        with reading(self.ledger) as connection:
-            rows = connection.execute(query).all()
-        print("\nReports (PDF and JSON lie beside)")
-        for row in rows:
-            for language, files in row.files.items():
-                print(f"  {row.audience:<10} {language}  {self.folder / 'artifacts' / files['html'][0]}")
-
-    def show_own(self, product: str) -> None:
-        """What became of your own file: its themes, and the stories that the scope takes in."""
-        print(f"\nYour voices ({product}): the largest themes", *largest_themes(self.ledger, product), sep="\n")
-        print("What the scope takes in first", *scope(self.ledger, product), sep="\n")
-
-
-def _told(chain: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, str]]:
-    tell = {
-        "voice": lambda row: f"“{plain(row['text'], 90)}” ({row['language']}, {row['written_at']:%Y-%m-%d %H:%M})",
-        "theme": lambda row: f"{plain(row['name'], 90)} ({row['size']} voices, {row['status']})",
-        "story": lambda row: f"{row['id']}  {plain(row['title'], 90)} ({row['status']})",
-        "commit": lambda row: f"{row['sha'][:8]}  {plain(row['subject'], 90)}",
-        "release": lambda row: f"{row['key']}  {row['digest'][:19]} ({row['status']})",
-        "deployment": lambda row: f"{row['version']} to {row['environment']}: {row['status']} at {row['finished_at']:%H:%M:%S}",
-        "outcome": lambda row: (f"{row['verdict']}: {row['before_voices']} complaints in {row['before_exposure']:,.0f} requests "
-                                f"before, {row['after_voices']} in {row['after_exposure']:,.0f} after"
-                                f"{_interval(row)}"),
-    }
-    for kind, rows in chain.items():
-        for row in rows:
-            yield kind, tell[kind](row)
-
-
-def _interval(row: dict[str, Any]) -> str:
-    if row["effect"] is None:
-        return ""
-    high = "∞" if row["high"] is None else f"{row['high']:.2f}"
-    return f"; rate × {row['effect']:.2f} (95 %: {row['low']:.2f} to {high})"
 
 
 def main() -> None:
@@ -343,15 +225,16 @@ def main() -> None:
     demo.next_night()
     if arguments.fault:
         demo.fail(repository, arguments.fault)
-    demo.show()
-    demo.show_dependencies()
-    demo.show_desk()
-    demo.show_reports()
+    show_trace(demo.ledger)
+    demo.show_where()
+    show_dependencies(demo.ledger)
+    show_desk(demo.ledger)
+    show_reports(demo.ledger, demo.folder)
     if arguments.fault:
-        demo.show_fault()
-    demo.show_canary()
+        show_fault(demo.ledger)
+    show_canary(demo.ledger, demo.folder)
     if own:
-        demo.show_own(own.name)
+        show_own(demo.ledger, own.name)
 
 
 if __name__ == "__main__":
