@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import Param, PartitionedAtRuntime, dag, task
 
-from include.cycle import PHASE, artifacts, ledger, sent_form
+from include.cycle import ON_DOCKER, PHASE, artifacts, ledger, sent_form
 from include.key import VERSION_PATTERN
 from include.product import product_named, products
 
@@ -22,7 +22,7 @@ FORM = {
 
 @dag(schedule=PartitionedAtRuntime(), params=FORM, doc_md=__doc__, **PHASE)
 def preview() -> None:
-    @task
+    @task(**ON_DOCKER)
     def show(*, params: Any = None) -> dict[str, Any]:
         from include.build_and_test.preview import preview
 
