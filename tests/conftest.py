@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
@@ -17,6 +18,8 @@ from tests.postgres import programs, server
 SHARED = Path(os.environ.get("CLOSED_LOOP_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 NO_DATA = f"the real data is not at {SHARED} (CLOSED_LOOP_SHARED says where it lies)"
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+settings.register_profile("without deadlines", settings(), deadline=None)  # which a loaded machine misses
+settings.load_profile("without deadlines")
 
 
 def _no_real_data() -> bool:
