@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from include.compliance_checks.facts import Subject
 
 Table = Sequence[Mapping[str, Any]]
+# owasp.org/www-community/attacks/CSV_Injection; spreadsheets of Japan and Korea take the wide signs for the narrow ones
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def bundle(subject: "Subject", run: Run, judged: Sequence[Judged]) -> dict[str, str]:
@@ -86,7 +88,7 @@ def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
 def _csv(rows: Table) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(rows[0] if rows else [])
+    writer.writerow([_cell(name) for name in rows[0]] if rows else [])
     writer.writerows([_cell(value) for value in row.values()] for row in rows)
     return text.getvalue().encode("utf-8-sig")
 
@@ -95,7 +97,7 @@ def _cell(value: Any) -> str:
     """A value as a spreadsheet may open it: nothing of it is a formula."""
     text = "; ".join(map(str, value)) if isinstance(value, list) else json.dumps(value, ensure_ascii=False) if isinstance(
         value, dict) else "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _json(value: Any) -> bytes:

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Engine, update
 
 from include.artifacts import Artifacts
 from include.compliance_checks.evidence.__main__ import main, verified
+from include.compliance_checks.evidence.bundle import FORMULA, _csv
 from include.compliance_checks.evidence.chain import Link, previous
 from include.compliance_checks.evidence.kept import kept
 from include.compliance_checks.run import check
@@ -66,6 +69,24 @@ def test_the_folder_holds_everything_once(artifacts: Artifacts, link: Link) -> N
 def test_tables_open_in_a_spreadsheet_without_doing_anything(artifacts: Artifacts, link: Link) -> None:
     row, = csv.DictReader(io.StringIO(read(artifacts, link, "advisories.csv").decode("utf-8-sig")))
     assert (row["id"], row["new"]) == ("GHSA-1", "True") and row["summary"].startswith("'=cmd")
+
+
+@given(st.lists(st.text(max_size=20) | st.sampled_from([f"{sign}cmd|' /C calc'!A0" for sign in FORMULA]), min_size=1),
+       st.sampled_from(["name", "=name"]))
+def test_no_cell_is_a_formula(texts: list[str], column: str) -> None:
+    cells = [cell for row in csv.reader(io.StringIO(_csv([{column: text} for text in texts]).decode("utf-8-sig"), newline=""))
+             for cell in row]
+    assert not [cell for cell in cells if cell.startswith(FORMULA)]
+    assert [cell.removeprefix("'") for cell in cells if cell] == [text.removeprefix("'") for text in [column, *texts] if text]
+
+
+def test_no_other_table_is_written_for_spreadsheets() -> None:
+    """Whoever writes another one thinks of formulas: its name comes in here, and a test of it with it."""
+    root = Path(__file__).resolve().parents[4]
+    writers = re.compile(r"csv\.(writer|DictWriter)|\.to_csv\(|\.to_excel\(|openpyxl|xlsxwriter|write_csv\(|COPY .* TO ")
+    code = [path for folder in ("include", "dags", "plugins") for path in (root / folder).rglob("*.py")]
+    found = {path.relative_to(root).as_posix() for path in code if writers.search(path.read_text(encoding="utf-8"))}
+    assert found == {"include/compliance_checks/evidence/bundle.py"}
 
 
 def test_the_report_stands_alone_and_quotes_are_text(ledger: Engine, artifacts: Artifacts, home: Path) -> None:
