@@ -14,13 +14,19 @@ from include.connection import Connection
 
 
 class Post:
-    """What an SMTP server does with mails: keeps them, after it answered those to come first with `answers`."""
+    """What an SMTP server does with mails: keeps them, after it answered those to come first with `answers`, unless it has
+    another answer `to` their recipient."""
 
     def __init__(self) -> None:
-        self.mails, self.answers = list[EmailMessage](), list[str]()
+        self.mails, self.answers, self.to = list[EmailMessage](), list[str](), dict[str, str]()
+
+    @property
+    def told(self) -> list[str]:
+        """To whom the mails that it kept went."""
+        return [mail["To"] for mail in self.mails]
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        answer = self.answers.pop(0) if self.answers else "250 taken"
+        answer = self.answers.pop(0) if self.answers else self.to.get(envelope.rcpt_tos[0], "250 taken")
         if answer.startswith(("250", "drop")):
             mail = message_from_bytes(envelope.content or b"", policy=policy.default)  # type: ignore[arg-type]  # bytes here
             assert isinstance(mail, EmailMessage)
@@ -35,15 +41,25 @@ class Post:
 def serving() -> Iterator[tuple[Post, int]]:
     """The server for the length of the block, and its port."""
     handler = Post()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
+    controller = _started(handler)
     try:
-        yield handler, port
+        yield handler, controller.port
     finally:
         controller.stop()
+
+
+def _started(handler: Post) -> Controller:
+    """On a free port; where somebody else takes it first, on another."""
+    for _ in range(20):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            controller = Controller(handler, hostname="127.0.0.1", port=probe.getsockname()[1])
+        try:
+            controller.start()
+        except OSError:
+            continue
+        return controller
+    raise RuntimeError("no port stays free")
 
 
 def connection(port: int) -> Connection:

@@ -18,8 +18,8 @@ from include.ledger.tables import (
     themes,
     tickets,
 )
+from include.loop_metrics import LIVE
 from include.loop_page import shapes
-from include.loop_page.themes import LIVE
 from include.product import Product
 
 # The phases as the ring has them: the step's number, and whom of the ring each wakes (`include/cycle.py` says by which assets).

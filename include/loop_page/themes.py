@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from include.ledger import search
 from include.ledger.tables import stories, story_themes, theme_events, theme_voices, themes, voices
+from include.loop_metrics import LIVE
 from include.loop_page import paging, shapes
 
-LIVE = ("open", "planned", "reopened")
 QUOTED, CUT = 5, 2000  # quotes of a theme; characters of a voice in a list
 LOOKED_AT = 5000  # voices that one page looks through at most: then it says how far it came
 FEW = 4  # times as many as are wanted are looked through first, and so many times more each time

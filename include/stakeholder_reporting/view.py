@@ -14,7 +14,6 @@ from include.stakeholder_reporting.model import Chart, text
 from include.stakeholder_reporting.model import Row as Line
 
 WEEK, WEEKS = timedelta(days=7), 12
-LIVE = ("open", "planned", "reopened")
 SHIPPED = ("released", "resolved", "reopened")
 QUIET = ("security", "debt")  # categories of stories that nobody asked for, and that aren't told outside
 COMPLAINT = (voices.c.origin == "customer", voices.c.kind != "praise")

@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import func, select
 
 from include.ledger.tables import signals, slo_status, stories, story_blocks, themes, ticket_clocks, tickets
+from include.loop_metrics import LIVE
 from include.stakeholder_reporting.model import SHOWN, Answer, Chart, Figure, Section, Table, text
-from include.stakeholder_reporting.view import LIVE, View, customers, weeks
+from include.stakeholder_reporting.view import View, customers, weeks
 
 BARS, DAY = 8, timedelta(days=1)
 

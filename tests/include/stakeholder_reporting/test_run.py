@@ -1,20 +1,14 @@
 """Reports are made when they are due, kept, compared, and sent: over a real SMTP server and a real webhook, each once."""
 
-import asyncio
 import hashlib
 import json
 import os
 import shutil
-import socket
 from collections.abc import Iterator
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine, update
 
 from include.artifacts import Artifacts
@@ -32,46 +26,17 @@ from include.stakeholder_reporting.run import deliver, make
 from tests import rows
 from tests.crash import _install, ledger_after_kills
 from tests.include.stakeholder_reporting.world import run, shop, stage
+from tests.mail import Post, serving
 from tests.server import Asked, Reply, Server
 
 MAILED = {"every": "weekly", "recipients": [
     {"name": "ada", "mail": "ada@shop.example", "language": "en"}, {"name": "min", "mail": "min@shop.example", "language": "ko"}]}
 
 
-class Post:
-    """What an SMTP server does with mails: keeps them, unless `answers` has another answer for their recipient."""
-
-    def __init__(self) -> None:
-        self.mails, self.answers = list[EmailMessage](), dict[str, str]()
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        answer = self.answers.get(envelope.rcpt_tos[0], "250 taken")
-        if answer.startswith(("250", "drop")):
-            mail = message_from_bytes(envelope.content or b"", policy=policy.default)  # type: ignore[arg-type]  # bytes here
-            assert isinstance(mail, EmailMessage)
-            self.mails.append(mail)
-        if answer == "drop":
-            assert isinstance(server.transport, asyncio.Transport)
-            server.transport.abort()
-        return answer
-
-    @property
-    def told(self) -> list[str]:
-        return [mail["To"] for mail in self.mails]
-
-
 @pytest.fixture
 def post() -> Iterator[tuple[Post, int]]:
-    handler = Post()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        yield handler, port
-    finally:
-        controller.stop()
+    with serving() as found:
+        yield found
 
 
 def known(port: int = 9, hook: str = "") -> Connections:
@@ -162,11 +127,11 @@ def test_a_failure_stops_no_other_and_is_tried_again(ledger: Engine, artifacts: 
     handler, port = post
     product = mailing()
     make(ledger, product, run(1), artifacts)
-    handler.answers["ada@shop.example"] = "451 later"
+    handler.to["ada@shop.example"] = "451 later"
     with pytest.raises(UndeliveredError, match=r"compliance report for ada \(mail\): failed, SMTP 451"):
         deliver(ledger, product, run(1), artifacts, known(port))
     assert statuses(ledger) == {"ada": "failed", "min": "sent"}
-    handler.answers.clear()
+    handler.to.clear()
     assert deliver(ledger, product, run(2, days=1), artifacts, known(port)) == {"sent": 1}
     assert sorted(handler.told) == ["ada@shop.example", "min@shop.example"]
 
@@ -177,7 +142,7 @@ def test_who_is_refused_for_good_is_not_tried_again_and_shown(ledger: Engine, ar
     handler, port = post
     product = mailing()
     make(ledger, product, run(1), artifacts)
-    handler.answers |= {"ada@shop.example": "550 nobody here", "min@shop.example": "drop"}
+    handler.to |= {"ada@shop.example": "550 nobody here", "min@shop.example": "drop"}
     for _ in range(2):  # the run shows it however often it is tried again
         with pytest.raises(InputError, match=r"ada \(mail\): given_up, SMTP 550") as raised:
             deliver(ledger, product, run(1), artifacts, known(port))
