@@ -1,6 +1,5 @@
 """What the ledger knows of deployments: the gates before one, its steps, and what became of it."""
 
-import hashlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from include.deployment.canary import Step
 from include.errors import InputError
 from include.ledger.engine import reading, upsert, writing
 from include.ledger.runs import GATES, Result, Run
+from include.ledger.signals import Found, settle
 from include.ledger.tables import (
     commit_stories,
     commits,
@@ -21,12 +21,12 @@ from include.ledger.tables import (
     leases,
     phase_runs,
     releases,
-    signals,
     stories,
 )
 from include.ledger.trail import event, record
 from include.product import Product
 
+KIND = "deployment"  # of the signals
 RING = "user_testing.ring"  # the part of a user test's run that tends the beta ring; it has a result once that is over
 
 
@@ -185,14 +185,8 @@ def _succeed(connection: Connection, product: Product, run: Run, release: Releas
     if previous and previous.key != release.key:
         connection.execute(update(releases).where(releases.c.key == previous.key).values(status="superseded"))
     kind = "service.upgraded" if previous else "service.deployed"
-    documents = [event(run, kind, _service(product), _content(product, release))]
-    open_signals = connection.execute(select(signals).where(
-        signals.c.product == product.name, signals.c.kind == "deployment", signals.c.status == "open")).all()
-    for row in open_signals:
-        connection.execute(update(signals).where(signals.c.fingerprint == row.fingerprint)
-                           .values(status="resolved", last_at=run.at))
-        documents.append(event(run, "incident.resolved", row.fingerprint, _incident(product, release, f"resolved: {row.title}")))
-    record(connection, run, documents)
+    record(connection, run, [event(run, kind, _service(product), _content(product, release))])
+    settle(connection, product, run, KIND, {})
     return _release_stories(connection, run, release, previous)
 
 
@@ -229,17 +223,10 @@ def _fail(connection: Connection, product: Product, run: Run, release: Release, 
 def announce(connection: Connection, product: Product, run: Run, release: Release, title: str, detail: dict[str, Any],
              rolled_back: bool) -> None:
     """Signal what became of `release`, so that it is heard; the next deployment that succeeds resolves it."""
-    fingerprint = hashlib.sha256(f"{product.name} deployment {release.version}".encode()).hexdigest()[:16]
-    known = connection.scalar(select(signals.c.first_at).where(signals.c.fingerprint == fingerprint))
-    detail = detail | {"deployment": deployment_id(run)}
-    upsert(connection, signals, [{
-        "fingerprint": fingerprint, "product": product.name, "kind": "deployment", "severity": "high", "title": title,
-        "detail": detail, "status": "open", "release": release.key, "first_at": known or run.at, "last_at": run.at,
-        "acknowledged_by": None, "acknowledged_at": None}])
-    documents = [event(run, "incident.detected", fingerprint, _incident(product, release, title))]
+    found = Found("high", title, detail | {"deployment": deployment_id(run)}, release.key)
+    settle(connection, product, run, KIND, {release.version: found}, over=(), renew=True)
     if rolled_back:
-        documents.append(event(run, "service.rolledback", _service(product), _content(product, release)))
-    record(connection, run, documents)
+        record(connection, run, [event(run, "service.rolledback", _service(product), _content(product, release))])
 
 
 def _title(product: Product, release: Release, outcome: Outcome) -> str:
@@ -258,7 +245,3 @@ def _service(product: Product) -> str:
 def _content(product: Product, release: Release) -> dict[str, Any]:
     return {"environment": {"id": _environment(product)},
             "artifactId": f"pkg:generic/{product.name}@{release.version}?checksum={release.digest}"}
-
-
-def _incident(product: Product, release: Release, description: str) -> dict[str, Any]:
-    return {"description": description, "service": {"id": product.name}} | _content(product, release)
