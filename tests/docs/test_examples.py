@@ -55,6 +55,16 @@ def test_settings_have_the_fields_of_the_settings_file() -> None:
     assert [item["variable_name"] for item in shown["variables"]] == [item["variable_name"] for item in ours["variables"]]
 
 
+def test_what_must_be_there_before_a_deployment_is_named() -> None:
+    """Secrets of the Helm values with their keys, and the settings of compose.yaml that have no secret in them."""
+    page = (ROOT / "docs" / "running-at-scale.md").read_text()
+    values = yaml.safe_load((ROOT / "deploy" / "values.yaml").read_text())
+    named = {item[field] for item in values["secret"] for field in ("secretName", "secretKey")}
+    named |= {values[name] for name in ("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName")}
+    chosen = set(re.findall(r"\$\{(CLOSED_LOOP_\w+)", (ROOT / "compose.yaml").read_text()))
+    assert [name for name in sorted(named | chosen) if f"`{name}`" not in page] == []
+
+
 def test_commands_exist() -> None:
     """Each `make target` and each `python -m module` that a page or README.md names."""
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
