@@ -5,35 +5,48 @@ import random
 import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, event
+from numpy.typing import NDArray
+from sqlalchemy import Engine, event, text
 
 from bench.rows import row
 from include.artifacts import Artifacts
 from include.ledger import search
 from include.ledger.engine import connect, upgrade, upsert, writing
-from include.ledger.tables import phase_runs, theme_voices, themes, voices
+from include.ledger.tables import phase_runs, themes
 from include.loop_page.api import app
 from include.loop_page.ring import PHASES
 from tests.conftest import NOW
 
-VOICES = int(os.environ.get("CLOSED_LOOP_BENCH_VOICES", "300000"))
-THEMES, NIGHTS, ROUNDS = 50_000, 365, 15
+VOICES = int(os.environ.get("CLOSED_LOOP_BENCH_VOICES", "5000000"))
+THEMES, NIGHTS, ROUNDS, TEXTS = 50_000, 365, 15, 20_000
 WORDS = ["coupon", "refused", "checkout", "late", "delivery", "parcel", "tea", "search", "login", "crash", "slow", "refund",
          "order", "page", "price", "wrong", "쿠폰이", "결제가", "배송이", "늦어요", "안돼요", "검색", "로그인", "주문"]
+MADE = """
+WITH RECURSIVE numbers(n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM numbers WHERE n < :voices - 1)
+INSERT INTO voices(id, product, source, origin, external_id, text, language, kind, severity, sentiment, author, written_at,
+                   heard_at)
+SELECT printf('v%07d', numbers.n), 'shop', 'reviews', 'customer', 'v' || numbers.n,
+       said.text || iif(numbers.n % 50000 = 1, ' rare', ''), iif(numbers.n * 7 % 10 < 5, 'en', 'ko'),
+       CASE WHEN h < 70 THEN 'bug' WHEN h < 90 THEN 'feature' WHEN h < 99 THEN 'question' ELSE 'praise' END,
+       CASE numbers.n * 11 % 4 WHEN 0 THEN 'low' WHEN 1 THEN 'medium' WHEN 2 THEN 'high' ELSE 'critical' END, 0.0,
+       'a' || numbers.n, strftime('%Y-%m-%d %H:%M:%S.000000', :now - (:voices - numbers.n) * :year / :voices, 'unixepoch'),
+       strftime('%Y-%m-%d %H:%M:%S.000000', :now, 'unixepoch')
+FROM (SELECT n, n * 2654435761 % 100 AS h FROM numbers) AS numbers JOIN said ON said.n = numbers.n * 7919 % :texts"""
 PATHS = ["/products", "/products/shop", "/products/shop/themes", "/products/shop/themes?kind=feature&severity=high",
          "/products/shop/themes?sort=last_seen&language=ko", "/products/shop/themes/t0", "/products/shop/voices",
          "/products/shop/voices?kind=praise", "/products/shop/voices?q=coup+ref", "/products/shop/voices?q=rare",
-         "/products/shop/voices?theme=t0", "/trace/theme/t0", "/trace/voice/v1", "/products/shop/operation",
+         "/products/shop/voices?theme=t0", "/trace/theme/t0", "/trace/voice/v0000001", "/products/shop/operation",
          "/products/shop/metrics"]
 
 
-def filled(engine: Engine) -> None:
+def filled(engine: Engine, path: Path) -> None:
     """VOICES voices in THEMES themes, most in few, over a year; a run of each phase a night."""
     rng = random.Random(8)  # noqa: S311 - made voices
     names = [f"t{number}" for number in range(THEMES)]
@@ -47,20 +60,34 @@ def filled(engine: Engine) -> None:
             "size": int(sizes[number]), "per_week": 1.0, "trend": 0.0, "first_seen": NOW - timedelta(days=365),
             "last_seen": NOW - timedelta(minutes=number), "severity": rng.choice(levels), "weeks": [1, 2, 3, 2, 1],
             "state": {"columns": list(range(64)), "weights": [0.12345] * 64}} for number, name in enumerate(names)])
-        for start in range(0, VOICES, 20_000):
-            told = range(start, min(start + 20_000, VOICES))
-            upsert(connection, voices, [{
-                "id": f"v{number}", "product": "shop", "source": "reviews", "origin": "customer", "external_id": f"v{number}",
-                "text": " ".join(rng.choices(WORDS, k=15)) + (" rare" if number % 50_000 == 1 else ""),
-                "language": rng.choice(["en", "ko"]), "kind": rng.choices(kinds, (70, 20, 9, 1))[0],
-                "severity": rng.choice(levels), "sentiment": 0.0, "rating": None, "author": f"a{number}",
-                "written_at": NOW - timedelta(minutes=(VOICES - number) * 525_600 / VOICES), "heard_at": NOW} for number in told])
-            search.add(connection, [f"v{number}" for number in told])
-            upsert(connection, theme_voices, [{"theme_id": names[places[number]], "voice_id": f"v{number}", "similarity": 0.8,
-                                               "quote": number % 50 == 0, "home": None} for number in told])
         upsert(connection, phase_runs, [{"phase": phase, "run_id": f"{phase} {night}", "key": "shop",
                                          "at": NOW - timedelta(days=night), "result": {"publish": []}}
                                         for phase in PHASES for night in range(1, NIGHTS)])
+    engine.dispose()
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        _pour(raw, [" ".join(rng.choices(WORDS, k=15)) for _ in range(TEXTS)], places)
+    with writing(engine) as connection:
+        connection.execute(text("INSERT INTO voice_search(voice_search, rank) VALUES ('hashsize', 200000000)"))
+        search.add(connection)
+
+
+def _pour(raw: sqlite3.Connection, texts: list[str], places: NDArray[np.int64]) -> None:
+    """Voices and their themes in two statements, and their indexes afterwards: minutes, where row by row it takes an hour."""
+    raw.executescript("PRAGMA synchronous=OFF; PRAGMA cache_size=-400000; PRAGMA temp_store=MEMORY; BEGIN;"
+                      "CREATE TEMP TABLE said(n INTEGER PRIMARY KEY, text TEXT);")
+    raw.executemany("INSERT INTO said VALUES (?, ?)", enumerate(texts))
+    indexes = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
+                          "AND tbl_name IN ('voices', 'theme_voices')").fetchall()
+    for name, _ in indexes:
+        raw.execute(f"DROP INDEX {name}")
+    raw.execute(MADE, {"voices": VOICES, "texts": TEXTS, "now": int(NOW.timestamp()), "year": 365 * 86400})
+    order = np.lexsort((np.arange(VOICES), places))
+    raw.executemany("INSERT INTO theme_voices(theme_id, voice_id, similarity, quote) VALUES (?, ?, 0.8, ?)",
+                    ((f"t{place}", f"v{number:07}", int(number % 50 == 0))
+                     for place, number in zip(places[order].tolist(), order.tolist(), strict=True)))
+    for _, statement in indexes:
+        raw.execute(statement)
+    raw.execute("COMMIT")
 
 
 def measure() -> dict[str, Any]:
@@ -72,7 +99,7 @@ def measure() -> dict[str, Any]:
         upgrade(url)
         engine = connect(url)
         begin = time.perf_counter()
-        filled(engine)
+        filled(engine, Path(folder, "ledger.db"))
         built = time.perf_counter() - begin
         found = _measured(engine, Path(folder, "ledger.db"), built)
         engine.dispose()
