@@ -107,12 +107,24 @@ def _bound(values: list[Any], processor: Callable[[Any], Any] | None) -> list[An
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database at `url` to `revision` (the newest by default)."""
+    """Bring the database at `url` up to `revision` (the newest by default)."""
     from alembic import command
+
+    command.upgrade(_migrations(url), revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Bring the database at `url` back to an older `revision`; what only newer tables and columns held is gone."""
+    from alembic import command
+
+    command.downgrade(_migrations(url), revision)
+
+
+def _migrations(url: str) -> Any:
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
     config.attributes["engine"] = connect(url)
-    command.upgrade(config, revision)
+    return config

@@ -30,21 +30,25 @@ _FORGET = "DELETE FROM voice_search_rows WHERE voice_id = old.id;"
 _SQLITE = (
     "CREATE TABLE voice_search_rows(row INTEGER PRIMARY KEY, voice_id TEXT NOT NULL UNIQUE)",
     "CREATE VIRTUAL TABLE voice_search USING fts5(text, content='', tokenize='unicode61', prefix='2 3')",
-    f"CREATE TRIGGER voice_search_changed AFTER UPDATE OF text ON voices WHEN old.text <> new.text BEGIN {_LEAVE} {_ENTER} END",
-    f"CREATE TRIGGER voice_search_gone AFTER DELETE ON voices BEGIN {_LEAVE} {_FORGET} END",
+)
+_TRIGGERS = (
+    "CREATE TRIGGER IF NOT EXISTS voice_search_changed AFTER UPDATE OF text ON voices WHEN old.text <> new.text "
+    f"BEGIN {_LEAVE} {_ENTER} END",
+    f"CREATE TRIGGER IF NOT EXISTS voice_search_gone AFTER DELETE ON voices BEGIN {_LEAVE} {_FORGET} END",
 )
 _POSTGRESQL = f"CREATE INDEX IF NOT EXISTS {NAME} ON voices USING gin ({_WORDS.format(text='text')})"
 
 
 def prepare(connection: Connection) -> None:
-    """Make the index where it isn't, from the voices that are there."""
+    """Make the index where it isn't, from the voices that are there. Triggers go with a table that a migration makes anew."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(_POSTGRESQL))
         return
-    if connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": NAME}):
-        return
-    for statement in _SQLITE:
+    there = connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": NAME})
+    for statement in (() if there else _SQLITE) + _TRIGGERS:
         connection.exec_driver_sql(statement)
+    if there:
+        return
     add(connection)
     if sqlite3.sqlite_version_info >= (3, 42):  # then words that leave leave no trace in the file
         connection.exec_driver_sql("INSERT INTO voice_search(voice_search, rank) VALUES ('secure-delete', 1)")
