@@ -12,7 +12,7 @@ from include.errors import InputError
 from include.parts.deployment import Containers as Settings
 from include.parts.deployment import Deployment
 from include.product import Product
-from include.targets.containers import REPLICA, Containers
+from include.targets.containers import ENVIRONMENT, REPLICA, Containers
 from include.targets.processes import Processes
 from include.targets.supervision import Supervisor
 from include.targets.target import Replica, Seen, Target
@@ -112,9 +112,10 @@ class MortalContainers(Containers):
     def end(self) -> None:
         self.stop(self.seen())
         self.keep("")
-        with self._engine("a network can't be removed"), suppress(NotFound):
-            if self.alone:
-                self.client.remove_network(self.settings.network)
+        with self._engine("a network can't be removed"):
+            for network in self.client.networks(filters={"label": f"{ENVIRONMENT}={self.name}"}):
+                with suppress(NotFound):
+                    self.client.remove_network(network["Id"])
 
     def _address(self, found: Mapping[str, Any]) -> str | None:
         """`ip:port`, where nothing of 127.0.0.1 leads there."""

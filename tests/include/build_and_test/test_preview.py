@@ -108,8 +108,9 @@ def left(client: APIClient) -> list[Any]:
 
 
 @pytest.mark.allow_hosts(["127.0.0.1", "172.16.0.0/12", "192.168.0.0/16"])  # where the engine's networks are
-def test_untrusted_code_is_shown_in_a_container_that_reaches_nothing(client: APIClient, candidate: Repo, ledger: Engine,
-                                                                     artifacts: Artifacts) -> None:
+def test_untrusted_code_is_shown_in_a_container_that_reaches_nothing(
+        client: APIClient, candidate: Repo, ledger: Engine, artifacts: Artifacts, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
     product = in_containers(candidate)
     try:
         result = preview(ledger, product, a_run(2), "kim", artifacts, "", 10)
@@ -125,6 +126,12 @@ def test_untrusted_code_is_shown_in_a_container_that_reaches_nothing(client: API
         assert get(f"{again['url']}/green.xml") == 200 and again["url"].startswith("http://127.0.0.1:")
         [found] = running(client)
         assert list(found["NetworkSettings"]["Networks"]) == ["bridge"]
+        products = tmp_path / "products"
+        products.mkdir()
+        (products / "shop.yaml").write_text(deployed.model_dump_json(exclude_unset=True))
+        monkeypatch.setenv("CLOSED_LOOP_PRODUCTS", str(products))
+        stop("shop.1.0.0")  # as `make stop` does
+        assert left(client) == []
     finally:
         mortal_of(product, "1.0.0").end()
     assert left(client) == []
