@@ -23,7 +23,6 @@ ENVIRONMENT = {
     "CLOSED_LOOP_KEEP_DAYS": ("`30`", "how long the embedded Airflow keeps its own runs and logs; the ledger is no part of them"),
     "CLOSED_LOOP_DOCKER_QUEUE": ("none", "with Celery: the queue of the workers that have the Docker engine, and the machine "
                                          "where products run"),
-    "CLOSED_LOOP_KEEP_DAYS": ("`30`", "how long the embedded Airflow keeps its task logs and the rows of its runs"),
     "CLOSED_LOOP_SHOP_PORT": ("`8091`", "the port of the demo's tea shop"),
     "CLOSED_LOOP_PARCELS_PORT": ("`8092`", "the port of the demo's parcel service"),
 }

@@ -182,7 +182,10 @@ def main() -> int:
             wrong = sum(bool(result[name]) for name in ("failed", "broken", "different"))
             sys.stdout.write(json.dumps({"turn": turn} | result) + "\n")
             sys.stdout.flush()
-    sys.stdout.write(json.dumps({"turns": turn, "kills": total.total(), "of": dict(total), "wrong": wrong}) + "\n")
+    kinds = ", ".join(f"{kind} {number}" for kind, number in total.most_common())
+    sys.stdout.write(json.dumps({
+        "claim": "Whatever is killed, a turn ends as a calm one: no run fails, every invariant holds, the ledger is the same",
+        "command": "make chaos", "found": f"{total.total()} kills with -9 ({kinds}) in {turn} turns; {wrong} wrong"}) + "\n")
     return int(bool(wrong))
 
 
