@@ -3,7 +3,9 @@
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,8 +26,12 @@ def places(home: Path, secrets: Mapping[str, str]) -> dict[str, set[str]]:
 
 
 def _content(path: Path) -> bytes:
-    content = path.read_bytes()
-    return content + gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    """The stage runs meanwhile: a file may be gone by now (a database's journal), or be written just now."""
+    content = b""
+    with suppress(FileNotFoundError, EOFError, gzip.BadGzipFile, zlib.error):
+        content = path.read_bytes()
+        return content + gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    return content
 
 
 def _forms(secret: str) -> Iterator[bytes]:
