@@ -1,6 +1,8 @@
 """What a .dockerignore leaves out: the examples of Docker's reference, and cases of moby/patternmatcher's own table."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include.sandbox.dockerignore import left_out
 
@@ -33,3 +35,10 @@ def test_lines_say_what_is_left_out(text: str, out: list[str], kept: list[str]) 
 def test_no_pattern_takes_long() -> None:
     name = "a" * 200
     assert not left_out("**/" * 200 + "b\n" + "*a" * 100 + "b\n" + "[")("/".join([name] * 100))
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet="ab/*?![]^-\\#\n. z", max_size=40), st.text(alphabet="ab/.!-^\\]z", min_size=1, max_size=20))
+def test_any_lines_are_rules(text: str, path: str) -> None:
+    assert left_out(text)(path) in (True, False)
+    assert left_out(f"{text}\n**")(path) is True
