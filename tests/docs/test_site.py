@@ -7,6 +7,7 @@ from pathlib import Path
 from include.ledger.tables import metadata
 from local.docs.build import problems, words
 from local.docs.commands import modules, targets
+from local.docs.markdown import cell, table
 from local.docs.settings import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +65,11 @@ def test_dead_links_and_what_comes_from_elsewhere_are_found(tmp_path: Path) -> N
     assert sorted(line.split(": ", 1)[1] for line in problems(tmp_path)) == [
         "#there: there is no such anchor", "b.html leads nowhere", "loads https://fonts.googleapis.com/css?family=Inter",
         "loads https://x.example/y.js"]
+
+
+def test_what_code_says_is_no_markup_but_for_code() -> None:
+    assert cell("a|b *bold* <i> [x](y) snake_case `c|d *e*`") == r"a&#124;b \*bold\* \<i\> \[x\](y) snake\_case `c|d *e*`"
+    assert table(["a", "b", "c"], [["1", "", "x"], ["2", "", ""]]) == "| a | c |\n| --- | --- |\n| 1 | x |\n| 2 |  |\n"
 
 
 def test_docstrings_of_dags_have_a_title_and_a_text() -> None:
