@@ -19,7 +19,7 @@ RUN apt-get update -qq \
     && xargs -a packages.txt apt-get install -y -qq --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 RUN ${PYTHON} -m venv /opt/venv \
-    && python -m pip install --no-cache-dir --no-compile --require-hashes -r requirements-scale.lock \
+    && python -m pip install --no-cache-dir --no-compile --no-deps --require-hashes -r requirements-scale.lock \
     && python -m compileall -q -j 0 /opt/venv/lib
 COPY . .
 RUN python -m compileall -q include dags plugins \

@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo turn stop test scale-test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock schema clean
+.PHONY: setup packages demo turn stop test scale-test image-test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -49,6 +49,9 @@ scale-test: setup  ## the loop's turns on Celery, PostgreSQL, Redis and S3, and 
 	@sh local/packages.sh packages-dev.txt || [ -z "$$CI" ]
 	$(BIN)/python -m pytest tests/scale
 	CLOSED_LOOP_TEST_PLACE=celery $(BIN)/python -m pytest tests/loop/test_turns.py
+
+image-test:  ## build the image on a base of this machine's own and try it in containers; as root, or with a Docker engine
+	sh local/docker.sh sh tests/scale/image.sh
 
 test-assistant: $(READY)  ## the optional help of a language model, in an environment that has it
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/assistant

@@ -1,0 +1,56 @@
+#!/bin/sh
+# The image is built from Dockerfile on a base that this machine makes itself. In containers of it, without any network: it is no
+# root, has nothing of this checkout that is not code, starts Airflow, reads every DAG, makes the ledger, and runs a phase.
+#   make image-test
+# BASE names another base: Debian with Python and its venv. The one that is made has this machine's own package settings (apt, pip,
+# certificates), so that the build asks whom this machine asks; nothing of them comes into the repository.
+set -eu
+base=${BASE:-closed-loop-image-base}
+image=closed-loop-image-test
+
+if ! docker image inspect "$base" >/dev/null 2>&1; then
+    root=$(mktemp -d -p /var/tmp)
+    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$root" >"$root.log" || { tail -20 "$root.log" >&2; exit 1; }
+    rm -f "$root/etc/apt/sources.list"
+    cp -a /etc/apt/sources.list* /etc/apt/apt.conf.d "$root/etc/apt/"
+    cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+    for settings in "$HOME/.config/pip/pip.conf" /etc/pip.conf; do
+        if [ -f "$settings" ]; then cp "$settings" "$root/etc/pip.conf"; break; fi
+    done
+    tar -C "$root" --exclude='./var/cache/apt/archives/*.deb' --exclude='./var/lib/apt/lists/*' -cf - . | docker import - "$base" >/dev/null
+    rm -rf --one-file-system "$root" "$root.log"
+fi
+DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} docker build --quiet --network host --build-arg "BASE=$base" -t "$image" .
+
+inside() { docker run --rm --init --network none "$image" "$@"; }
+
+[ "$(inside python -c 'import os; print(os.getuid(), os.getgid())')" = "50000 0" ]
+inside version
+inside sh -c '! ls -a /opt/closed-loop | grep -E "^(\.git|\.env|\.loop|\.venv|tests)$"'  # nothing of this checkout that is not code
+inside celery worker --help >/dev/null
+inside sh -ec 'airflow db migrate >/tmp/log 2>&1 || { tail /tmp/log; exit 1; }; python -m include.ledger upgrade sqlite:////tmp/ledger.db'
+inside python -c '
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag("/opt/closed-loop/dags")
+assert bag.import_errors == {} and len(bag.dags) > 20, bag.import_errors
+print("DAGs that are read:", len(bag.dags))'
+docker run --rm -i --network none "$image" python - <<'PHASE'
+from datetime import UTC, datetime
+from pathlib import Path
+
+from include.artifacts import Artifacts
+from include.key import Key
+from include.ledger.engine import connect, upgrade
+from include.ledger.runs import Run
+from include.product import Product
+from include.voc_aggregation.run import aggregate
+
+Path("/tmp/voices.csv").write_text("id,text\n" + "".join(f"{n},The coupon is refused at checkout {n}\n" for n in range(100)))
+upgrade("sqlite:////tmp/phase.db")
+source = {"name": "reviews", "path": "/tmp/voices.csv", "format": "csv", "columns": {"id": "id", "text": "text"}}
+shop = Product.model_validate({"name": "shop", "title": "Shop", "owner": "team", "voices": {"sources": [source]}})
+run = Run("voc_aggregation", "first", Key("shop"), datetime.now(UTC))
+result = aggregate(connect("sqlite:////tmp/phase.db"), shop, run, Artifacts("/tmp/artifacts"), b"key")
+assert result["sources"]["reviews"]["stored"] == 100, result
+print("a phase runs:", result["publish"])
+PHASE
