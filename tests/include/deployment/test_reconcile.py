@@ -35,7 +35,7 @@ def test_drift_is_told(ledger: Engine, artifacts: Artifacts) -> None:
     assert drift(ledger, product()) == []  # nothing was ever deployed
     shop = deployed(ledger, artifacts)
     assert shop.deployment
-    assert drift(ledger, shop) == plan(ledger, shop) == []
+    until(lambda: drift(ledger, shop) == plan(ledger, shop) == [])
 
     place = Environment(shop)
     [item] = place.replicas()
@@ -64,19 +64,20 @@ def test_a_plan_tells_what_the_file_changes(ledger: Engine, artifacts: Artifacts
     [item] = Environment(shop).replicas()
     changed = product(shop.deployment.port, replicas=2, env={"GREETING": "secret", "NEW": "secret"}, health="/ready",
                       command="python app.py {port} --quick")
+    until(lambda: drift(ledger, shop) == [])
     lines = told([*plan(ledger, changed)])
     assert lines[:3] == [
         "file: replicas of 1.0.0: wanted 2, found 1",
         f"file: command of {item.name}: wanted python app.py {item.port} --quick, found python app.py {item.port}",
         f"file: environment of {item.name}: wanted other GREETING, NEW, found as it was started"]
     assert lines[3].startswith(f"file: port and digest of HAProxy's configuration: wanted {shop.deployment.port} ")
-    assert drift(ledger, changed) == []
+    until(lambda: drift(ledger, changed) == [])
     assert "secret" not in "".join(lines)
 
 
 def test_on_the_command_line(ledger: Engine, artifacts: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                              capsys: pytest.CaptureFixture[str]) -> None:
-    shop = product(replicas=1)
+    shop = product(replicas=1, canary={"analysis": {"metrics": {"latency": {"slower": 50}}}})
     assert shop.deployment
     (tmp_path / "shop.yaml").write_text(
         f"name: shop\ntitle: T\nowner: o\ndeployment: {{command: 'python app.py {{port}}', port: {shop.deployment.port}, "
@@ -89,6 +90,7 @@ def test_on_the_command_line(ledger: Engine, artifacts: Artifacts, tmp_path: Pat
         candidate(ledger, artifacts, version)
         with Customers(shop.deployment.port, methods=("GET",)).asking():
             deploy(ledger, shop, run_of(version, int(version[2])), artifacts)
+    until(lambda: drift(ledger, shop) == [])
     assert main(["check", "shop", *url]) == main(["plan", "shop", *url]) == 0
     assert capsys.readouterr().out == "shop: nothing differs\n" * 2
     assert main(["verdicts", "shop", *url]) == 0

@@ -49,7 +49,7 @@ def shop(ledger: Engine, artifacts: Artifacts) -> Product:
 
 
 def get(port: int, path: str = "/tea", **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()

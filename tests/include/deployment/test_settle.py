@@ -75,7 +75,7 @@ def test_a_yes_stands_for_requests_and_not_for_errors(ledger: Engine, artifacts:
     run = run_of("1.1.0", 5)
     assert deploy(ledger, shop, run, artifacts)["status"] == "asked"
     patient = shop.model_copy(update={"deployment": shop.deployment.model_copy(update={
-        "canary": shop.deployment.canary.model_copy(update={"seconds": 5})})})
+        "canary": shop.deployment.canary.model_copy(update={"seconds": 90})})})
     with Customers(shop.deployment.port).asking():
         result = settle(ledger, patient, run, artifacts, YES)
     assert result["status"] == "rolled_back"

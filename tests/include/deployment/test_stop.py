@@ -33,7 +33,7 @@ def test_nothing_to_stop(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_that_does_not_listen_is_killed_and_nobody_else(home: Path) -> None:
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('', flush=True); time.sleep(60)"
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('', flush=True); time.sleep(600)"
     ours = {MARK: str(environment.folder("shop"))}
     other = {MARK: str(environment.folder("shop-2"))}
     with subprocess.Popen([sys.executable, "-c", deaf], env=os.environ | ours, stdout=subprocess.PIPE) as process, \
@@ -43,7 +43,7 @@ def test_one_that_does_not_listen_is_killed_and_nobody_else(home: Path) -> None:
             each.stdout.readline()
         try:
             stop("shop")
-            assert process.wait(5) == -9
+            assert process.wait(60) == -9
             assert stranger.poll() is None
         finally:
             stranger.kill()

@@ -38,7 +38,7 @@ def test_the_way_back(ledger: Engine, artifacts: Artifacts, strategy: str, fault
     patient = product(strategy=strategy)
     assert patient.deployment
     shop = patient.model_copy(update={"deployment": patient.deployment.model_copy(update={
-        "start_seconds": 3 if fault == "unhealthy" else 60})})
+        "start_seconds": 5 if fault == "unhealthy" else 60})})
     assert shop.deployment
     candidate(ledger, artifacts, "1.0.0")
     candidate(ledger, artifacts, "1.1.0", fault)

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Engine
 
+from include import environment
 from include.artifacts import Artifacts
 from include.deployment.run import deploy
 from include.key import Key
@@ -12,6 +13,7 @@ from tests import rows
 from tests.conftest import NOW
 from tests.include.deployment.conftest import nothing_stays
 from tests.include.deployment.shop import Customers, ask, candidate, product, run_of
+from tests.include.deployment.test_faults import until
 
 __all__ = ["nothing_stays"]  # the fixture that ends what a test started
 
@@ -26,6 +28,8 @@ def test_every_request_is_counted(ledger: Engine, artifacts: Artifacts) -> None:
         assert deploy(ledger, shop, run_of("1.1.0", 5), artifacts)["status"] == "rolled_back"
     assert ask(shop.deployment.port, "/orders/17?mail=a@b.c")[0] == 200
     assert ask(shop.deployment.port, '/"quoted"\\%ED%95%9C')[0] == 200
+    log = environment.access_log("shop")
+    until(lambda: log.read_text().count('{"at":') >= customers.asked + 2)  # a line follows its answer
     result = roll_up(ledger, shop, Run("monitoring_rollups", "run", Key("shop", "1.0.0"), NOW))
     assert (result["requests"], result["malformed"]) == (customers.asked + 2, 0)
     found = rows.get(ledger, rollups)
