@@ -23,6 +23,7 @@ def load() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
                        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"), "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+                       "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",  # however busy the machine is
                        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db"}
         from airflow.dag_processing.dagbag import DagBag
 
