@@ -27,7 +27,7 @@ class Loop:
 
     def unpause(self) -> None:
         """Wait until every DAG has been read, and let them run."""
-        wait_until(lambda: self.airflow.api("GET", "/dags?limit=1")["total_entries"] >= self.dags, 120, "DAGs are missing")
+        wait_until(lambda: self.airflow.api("GET", "/dags?limit=1")["total_entries"] >= self.dags, 600, "DAGs are missing")
         self.airflow.api("PATCH", "/dags?dag_id_pattern=%25", {"is_paused": False})
 
     def trigger(self, dag_id: str, key: str | None = None, **conf: Any) -> str:
