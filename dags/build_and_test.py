@@ -40,7 +40,7 @@ def build_and_test() -> None:
         _publish(outlet_events, result)
         return []
 
-    @task(**ON_DOCKER)
+    @task(outlets=[], **ON_DOCKER)
     def test(entry: str) -> None:
         from include.build_and_test.run import try_entry
 

@@ -22,7 +22,7 @@ FORM = {
 
 @dag(schedule=PartitionedAtRuntime(), params=FORM, doc_md=__doc__, **PHASE)
 def preview() -> None:
-    @task(**ON_DOCKER)
+    @task(outlets=[], **ON_DOCKER)
     def show(*, params: Any = None) -> dict[str, Any]:
         from include.build_and_test.preview import preview
 

@@ -23,7 +23,7 @@ FORM = {
 
 @dag(schedule=PartitionedAtRuntime(), params=FORM, doc_md=__doc__, **PHASE)
 def rollback() -> None:
-    @task(**ON_DOCKER)
+    @task(outlets=[], **ON_DOCKER)
     def go_back(*, params: Any = None) -> None:
         from include.deployment.rollback import rollback
 
