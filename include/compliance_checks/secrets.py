@@ -1,6 +1,7 @@
 """Secrets in a tree, found by detect-secrets. What is found is named by file, line and type; its value is never kept."""
 
 import codecs
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ CONFIG = {
                      {"name": "HexHighEntropyString", "limit": 3.0}],
     "filters_used": [{"path": f"detect_secrets.filters.{name}"} for name in FILTERS],
 }
+_REFERENCE = re.compile(r"[sS]ecretName[\"']?\s*:")  # Kubernetes' name of where a secret lies
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -70,5 +72,8 @@ def _scanned(folder: Path, path: Path, text: str) -> Iterator[Any]:
     """Scan a copy in UTF-8: the scanner passes over what it can't decode. Its name keeps what the scanner looks at."""
     copy = folder / path.name
     copy.write_text(text, encoding="utf-8")
-    yield from scan_file(str(copy))
+    lines = text.split("\n")
+    for secret in scan_file(str(copy)):
+        if secret.type != "Secret Keyword" or not _REFERENCE.search(lines[secret.line_number - 1]):
+            yield secret
     copy.unlink()

@@ -47,10 +47,11 @@ def test_what_is_no_secret_is_not_found_and_what_was_not_scanned_is_told(tmp_pat
     tree.mkdir()
     (tree / "link").symlink_to(outside)
     (tree / "code.py").write_text("import os\npassword = os.environ['PASSWORD']\n")
+    (tree / "values.yaml").write_text("fernetKeySecretName: closed-loop-fernet\n- {secretName: keys, secretKey: author_key}\n")
     (tree / "image.png").write_bytes(b"\x89PNG\0\0" * 100)
     monkeypatch.setattr(secrets, "MAX_FILE_BYTES", 1000)
     (tree / "dump.sql").write_text("x" * 1001)
-    assert secrets_in(tree) == {"found": [], "scanned": 1, "binary": 1, "unscanned": ["dump.sql"]}
+    assert secrets_in(tree) == {"found": [], "scanned": 2, "binary": 1, "unscanned": ["dump.sql"]}
 
 
 def test_licence_files_and_the_declared_licence_are_found(tmp_path: Path) -> None:
