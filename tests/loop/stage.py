@@ -42,6 +42,7 @@ deployment:
   command: python shop.py --port {{port}}
   port: {port}
   canary: {{steps: [10, 50, 100], seconds: 15, min_requests: 20, max_error_rate: 0.05}}
+reports: {{customers: {{after_release: true, languages: [en, ko]}}}}
 """
 SETTINGS = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"}
 

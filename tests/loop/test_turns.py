@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from include.artifacts import Artifacts
 from include.ledger.engine import reading
 from include.ledger.tables import (
     decisions,
@@ -17,6 +18,7 @@ from include.ledger.tables import (
     outcomes,
     quarantine,
     releases,
+    reports,
     rollups,
     scopes,
     signals,
@@ -129,6 +131,11 @@ class TestTheStory:
         assert [row["id"] for row in chain["story"]] == [story["id"]]
         assert min(len(chain[kind]) for kind in ("voice", "theme", "commit", "deployment", "outcome")) >= 1
         assert sum(row["requests"] for row in stage.rows(rollups, product="shop", version="1.0.1")) > 0
+        *_, changelog = sorted(stage.rows(reports, product="shop", audience="customers"), key=lambda row: row["at"])
+        [news, _] = changelog["numbers"]["sections"][0]["tables"]
+        assert [(row["id"], row["version"]) for row in news["rows"]] == [(f"{story['id']} 1.0.1", "1.0.1")]
+        kept = [Artifacts(stage.place.artifacts).read(changelog["files"][language]["pdf"][0]) for language in ("en", "ko")]
+        assert all(file.startswith(b"%PDF") for file in kept)
 
     def test_5_a_fault_is_rolled_back_and_heard(self, stage: Stage) -> None:
         merge_fault(stage.repository, [])
