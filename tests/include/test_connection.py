@@ -7,8 +7,8 @@ from include.errors import InputError
 
 
 def test_json_and_uri_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = ('{"conn_type": "postgres", "host": "db", "port": 5432, "login": "u", "schema": "shop", "extra": "{\\"key\\": \\"k\\"}", '
-            '"password": "p@ss"}')  # pragma: allowlist secret
+    said = ('{"conn_type": "postgres", "host": "db", "port": 5432, "login": "u", "schema": "shop", '
+            '"extra": "{\\"key\\": \\"k\\"}", "password": "p@ss"}')  # pragma: allowlist secret
     monkeypatch.setenv("AIRFLOW_CONN_SHOP_DB", said)
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", "postgres://u:p%40ss@db:5432/shop?key=k")  # pragma: allowlist secret
     assert from_environment("shop_db") == from_environment("other")
