@@ -20,7 +20,7 @@ OWN = {"run_id", "at", "heard_at", "created_at", "updated_at", "started_at", "fi
 OWN_KEYS = {"scopes": {"id"}, "scope_items": {"scope_id"}, "deployments": {"id"}, "deployment_steps": {"deployment_id"},
             "events": {"id", "body", "subject"}, "decisions": {"subject"}, "cursors": {"value"}, "checks": {"evidence", "digest"},
             "delivery_metrics": {"since", "evidence", "value"}, "releases": {"sbom", "provenance"},
-            "themes": {"trend", "trend_low", "trend_high"}, "reports": {"since", "numbers", "digest", "files"}}
+            "themes": {"trend", "trend_low", "trend_high"}, "reports": {"id", "since", "numbers", "digest", "files"}}
 
 
 def facts(stage: Stage) -> dict[str, list[str]]:

@@ -92,8 +92,9 @@ def test_this_airflow_knows_every_command_and_setting(resolved: dict[str, Any], 
     settings = {name for service in services.values() for name in service["environment"] if name.startswith("AIRFLOW__")}
     assert len(commands) == 9
     assert {service["environment"]["AIRFLOW__CORE__EXECUTOR"] for service in services.values()} == {"CeleryExecutor"}
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     done = subprocess.run([sys.executable, "-c", KNOWN], input=json.dumps([commands, sorted(settings)]),
-                          capture_output=True, text=True, env=os.environ | {"AIRFLOW_HOME": str(tmp_path)})
+                          capture_output=True, text=True, env=bare | {"AIRFLOW_HOME": str(tmp_path)})
     assert (done.stdout, done.returncode) == ("unknown: []\n", 0), done.stderr
 
 
