@@ -1,5 +1,6 @@
 """A Docker engine that dies and comes back, under replicas that are containers."""
 
+import gc
 from contextlib import suppress
 from http.client import HTTPException
 
@@ -40,3 +41,4 @@ def test_a_docker_engine_that_dies(ledger: Engine, artifacts: Artifacts, monkeyp
         until(lambda: drift(ledger, shop) == [], 60)
         assert ask(shop.deployment.port) == (200, "1.0.0")
         Environment(shop).clear()
+    gc.collect()  # it is noticed here, where it is expected, and not in whatever test runs then
