@@ -3,14 +3,11 @@
 import re
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, func, inspect, select, table, text
 
 from include.ledger.engine import MIGRATIONS, downgrade, reading, upgrade
-from include.ledger.search import is_table_of_ours
 from include.ledger.tables import metadata
-from tests.include.ledger.test_engine import _other_type
+from tests.include.ledger.test_engine import differences
 from tests.turned import turned
 
 REVISIONS = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
@@ -34,13 +31,6 @@ def triggers(engine: Engine) -> list[str]:
         return sorted(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")))
 
 
-def same_schema(engine: Engine) -> bool:
-    """Whether the tables are those of the code."""
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": _other_type, "include_name": is_table_of_ours})
-        return not compare_metadata(context, metadata)
-
-
 @pytest.mark.parametrize("revision", REVISIONS[:-1])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_down_and_up_again_keeps_the_rows_of_the_tables_that_were(kind: str, revision: str,
@@ -53,7 +43,7 @@ def test_down_and_up_again_keeps_the_rows_of_the_tables_that_were(kind: str, rev
     below = counts(ledger)
     assert {name: whole[name] for name in below} == below
     upgrade(url)
-    assert same_schema(ledger)
+    assert differences(ledger) == []
     assert triggers(ledger) == followed
     assert {name: rows for name, rows in counts(ledger).items() if name in below} == below
 
