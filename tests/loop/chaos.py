@@ -25,7 +25,7 @@ from random import Random
 from typing import Any
 
 from local.airflow import wait_until
-from tests.loop.killing import facts, tasks, title, whole_turn
+from tests.loop.killing import beside, facts, tasks, title, whole_turn
 from tests.loop.stage import SETTINGS, Stage, staged
 
 PAUSES = (0.5, 3.0)  # seconds between kills
@@ -52,16 +52,8 @@ class Chaos:
     def loose(self) -> Iterator[None]:
         """Kills for the length of the block."""
         self.stage.airflow._request = self._alone(self.stage.airflow._request)
-        done, wrong = threading.Event(), []
-        hunting = threading.Thread(target=self._hunt, args=(done, wrong))
-        hunting.start()
-        try:
+        with beside(self._hunt):
             yield
-        finally:
-            done.set()
-            hunting.join()
-        if wrong:
-            raise wrong[0]
 
     def _alone(self, request: Callable[..., Any]) -> Callable[..., Any]:
         def alone(*args: Any) -> Any:
@@ -70,13 +62,10 @@ class Chaos:
         self._request = request
         return alone
 
-    def _hunt(self, done: threading.Event, wrong: list[Exception]) -> None:
-        try:
-            while not done.wait(self.random.uniform(*PAUSES)) and self.killed.total() < self.most:
-                kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
-                self.killed[kind] += self._kill(kind)
-        except Exception as error:  # told where the turn is waited for
-            wrong.append(error)
+    def _hunt(self, done: threading.Event) -> None:
+        while not done.wait(self.random.uniform(*PAUSES)) and self.killed.total() < self.most:
+            kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+            self.killed[kind] += self._kill(kind)
 
     def _kill(self, kind: str) -> bool:
         """Whether one of this kind was there to be killed."""

@@ -3,7 +3,10 @@
 import json
 import re
 import sqlite3
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,19 @@ def whole_turn(stage: Stage, timeout: float = 240) -> None:
     stage.turn("release", timeout=timeout, product="shop")
     stage.turn("support_clock", timeout=timeout)
     stage.turn(timeout=timeout)
+
+
+@contextmanager
+def beside(hunt: Callable[[threading.Event], None]) -> Iterator[None]:
+    """`hunt` runs beside the block, until its event is set at the block's end; what it raised is raised then."""
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        hunting = pool.submit(hunt, done)
+        try:
+            yield
+        finally:
+            done.set()
+        hunting.result()
 
 
 @dataclass(frozen=True)

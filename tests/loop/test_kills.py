@@ -4,15 +4,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.loop.chaos import calm
-from tests.loop.killing import Task, facts, tasks, whole_turn
+from tests.loop.killing import Task, beside, facts, tasks, whole_turn
 from tests.loop.stage import Stage, staged
 
 pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(900)]
@@ -27,18 +26,7 @@ class Killer:
         self.stage = stage
         self.killed: dict[str, str] = {}
 
-    @contextmanager
-    def loose(self) -> Iterator[None]:
-        done = threading.Event()
-        hunting = threading.Thread(target=self._hunt, args=(done,))
-        hunting.start()
-        try:
-            yield
-        finally:
-            done.set()
-            hunting.join()
-
-    def _hunt(self, done: threading.Event) -> None:
+    def hunt(self, done: threading.Event) -> None:
         due: dict[Task, float] = {}  # when to kill which task: several run side by side, and none may be waited for
         while not done.wait(0.005):
             for task in tasks(self.stage):
@@ -67,7 +55,7 @@ def test_killed_tasks_leave_the_same_ledger(tmp_path: Path, now: datetime, undis
     calm_facts, secrets = undisturbed
     with staged(tmp_path, now=now, secrets=secrets) as stage:
         killer = Killer(stage)
-        with killer.loose():
+        with beside(killer.hunt):
             whole_turn(stage)
         tried_again = {task["dag_id"] for run in stage.loop.runs() for task in stage.loop.tasks(run) if task["try_number"] > 1}
         assert set(killer.killed) == {run["dag_id"] for run in stage.loop.runs()}
