@@ -20,6 +20,8 @@ ENVIRONMENT = {
                                     "products that run"),
     "CLOSED_LOOP_PRODUCTS": ("`include/products`", "the folders of product files, separated as in PATH"),
     "CLOSED_LOOP_PORT": ("`8080`", "the port of the embedded Airflow, on 127.0.0.1"),
+    "CLOSED_LOOP_NIGHT": ("`0 2 * * *`", "when the nightly turn starts, as cron; read where DAG files are"),
+    "CLOSED_LOOP_NIGHT_ZONE": ("`UTC`", "the time zone of that, as `Asia/Seoul`"),
     "CLOSED_LOOP_KEEP_DAYS": ("`30`", "how long the embedded Airflow keeps its own runs and logs; the ledger is no part of them"),
     "CLOSED_LOOP_DOCKER_QUEUE": ("none", "with Celery: the queue of the workers that have the Docker engine, and the machine "
                                          "where products run"),

@@ -44,7 +44,7 @@ deployment:
   canary: {{steps: [10, 50, 100], seconds: 15, min_requests: 20, max_error_rate: 0.05}}
 reports: {{customers: {{after_release: true, languages: [en, ko]}}}}
 """
-SETTINGS = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"}
+SETTINGS = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1", "CLOSED_LOOP_NIGHT": "0 0 29 2 *"}  # a night is a test's to start
 
 
 def free_ports(count: int) -> int:
