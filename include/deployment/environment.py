@@ -14,6 +14,7 @@ from typing import Any
 
 from include import environment
 from include.connection import Connections, no_connections
+from include.deployment.haproxy import Server
 from include.deployment.rules import MOST, Counts, split, weights
 from include.deployment.traffic import Traffic
 from include.errors import InputError
@@ -41,8 +42,7 @@ class Environment:
         self.supervisor = Supervisor(self.folder, sockets / "supervisor.sock")
         self.secrets = Secrets(product.name, self.deployment.secrets, self.folder, connections)
         self.target = self._target(product)
-        self.traffic = Traffic(self.deployment, self.supervisor, sockets / "haproxy.sock",
-                               environment.access_log(product.name))
+        self.traffic = Traffic(self.deployment, self.supervisor, sockets, environment.access_log(product.name))
         self.haproxy = self.traffic.haproxy
 
     def _target(self, product: Product) -> Target:
@@ -191,12 +191,15 @@ class Environment:
     def status(self) -> dict[str, Any]:
         """What runs: by version its share of weights in percent and its replicas, with HAProxy's view of their health; and
         the same of what serves the beta ring."""
-        proxy, reached, seen = self.haproxy.description() is not None, True, dict[str, Seen]()
+        proxy, reached, seen, servers = True, True, dict[str, Seen](), dict[str, Server]()
         try:
             seen |= self.target.seen()
         except UnreachableError:
             reached = False
-        servers = self.haproxy.servers() if proxy else {}
+        try:
+            servers |= self.haproxy.servers(wait=0)
+        except OSError:
+            proxy = False
         ring = [item.name for item in self.ring()]
         whole = sum(server.weight for name, server in servers.items() if name not in ring) or 1
         versions, of_ring = dict[str, Any](), dict[str, Any]()

@@ -1,7 +1,8 @@
 """HAProxy: its configuration, and changes to it while it runs, over its runtime socket.
 
-The configuration on disk always names the servers and weights that are wanted, so a HAProxy that was restarted comes back
-with them. Its log is one JSON object a line: `at` (Unix time in ms when the answer ended), `method`, `path` (at most 512
+It takes the connections of a socket that is not its own (`fd@0`): while it is away, they wait there, and none is refused. The
+configuration on disk always names the servers and weights that are wanted, so a HAProxy that was restarted comes back with
+them. Its log is one JSON object a line: `at` (Unix time in ms when the answer ended), `method`, `path` (at most 512
 bytes and without the query string, which may hold personal data), `status`, `ms` (from the request's first byte to the
 answer's last), `server`, `ended` (HAProxy's termination state; `--` is a normal end), `bytes`.
 """
@@ -31,7 +32,7 @@ ANSWERS = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx")
 CONFIG = """\
 global
   description {description}
-  noreuseport
+  hard-stop-after 65s
   stats socket {socket} mode 600 level admin
   log stdout len 4096 format raw local0
 
@@ -46,9 +47,10 @@ defaults
   retries 3
   option redispatch 1
   option http-server-close
+  option idle-close-on-response
 
 frontend web
-  bind 127.0.0.1:{port}
+  bind fd@0
   log global
   http-request set-var(txn.path) path,bytes(0,512)
   log-format '{log_format}'
@@ -75,8 +77,8 @@ def description(deployment: Deployment) -> str:
 
 def config(deployment: Deployment, runtime_socket: Path, replicas: Sequence[Replica]) -> str:
     """The text of haproxy.cfg."""
-    head = CONFIG.format(description=description(deployment), socket=runtime_socket, port=deployment.port,
-                         log_format=LOG_FORMAT, health=deployment.health)
+    head = CONFIG.format(description=description(deployment), socket=runtime_socket, log_format=LOG_FORMAT,
+                         health=deployment.health)
     head = head.replace(DEFAULT, _routing(deployment) + DEFAULT)
     inner = _servers(item for item in replicas if item.ring)
     ring_backend = f"\nbackend {ring.NAME}\n{head.partition(BACKEND)[2]}{inner}" if deployment.ring else ""
@@ -103,7 +105,9 @@ def write_checked(path: Path, text: str) -> None:
     """Replace the configuration at `path` once HAProxy itself finds it good. Raises RuntimeError with what it says."""
     new = path.with_suffix(".new")
     new.write_text(text, encoding="utf-8")
-    checked = subprocess.run([program(), "-c", "-f", new], capture_output=True, text=True, check=False, timeout=30)
+    with socket.socket() as instead:  # of the one that it will take connections from
+        checked = subprocess.run([program(), "-c", "-f", new], stdin=instead.fileno(), capture_output=True, text=True,
+                                 check=False, timeout=30)
     if checked.returncode:
         raise RuntimeError(f"haproxy refuses its configuration: {checked.stderr}")
     new.replace(path)
@@ -158,9 +162,17 @@ class Runtime:
             return None
         return next((line.partition(": ")[2] for line in lines if line.startswith("description: ")), "")
 
-    def servers(self) -> dict[str, Server]:
-        """Every server of the backends, by name."""
-        rows = csv.DictReader(io.StringIO(self.command("show stat").removeprefix("# ")))
+    def wait_for(self, description: str) -> None:
+        """Until it runs with the configuration of that description. Raises RuntimeError when it does not in time."""
+        deadline = time.monotonic() + self.wait
+        while (found := self.description()) != description:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"haproxy runs with {found}, not with {description}")
+            time.sleep(0.05)
+
+    def servers(self, wait: float | None = None) -> dict[str, Server]:
+        """Every server of the backends, by name. Raises OSError when it does not answer within `wait` seconds."""
+        rows = csv.DictReader(io.StringIO(self.command("show stat", wait).removeprefix("# ")))
         return {row["svname"]: _server(row) for row in rows
                 if row["pxname"] in ("app", ring.NAME) and row["svname"] != "BACKEND"}
 

@@ -14,6 +14,7 @@ from include.deployment import haproxy
 from include.deployment.environment import Environment
 from include.deployment.record import ring_over, running_release, staged_version
 from include.deployment.staging import staging_of
+from include.deployment.traffic import PROCESSES
 from include.product import Product
 from include.targets.processes import Processes
 
@@ -89,7 +90,7 @@ def _drift(version: str | None, found: dict[str, Any], environment: Environment)
     told += _health(own["replicas"])
     if found["strays"]:
         told.append(Difference("target", "replicas that nobody wants", None, ", ".join(found["strays"])))
-    expected = 2 + (len(environment.replicas()) if isinstance(environment.target, Processes) else 0)
+    expected = 1 + PROCESSES + (len(environment.replicas()) if isinstance(environment.target, Processes) else 0)
     if expected != found["processes"] and not told:
         told.append(Difference("machine", "processes of the environment", expected, found["processes"]))
     return told

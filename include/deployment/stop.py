@@ -25,7 +25,8 @@ def stop(product_name: str) -> None:
     sockets = environment.sockets(product_name)
     Supervisor(environment.folder(product_name), sockets / "supervisor.sock").shutdown()
     forget(environment.folder(product_name))
-    (sockets / "haproxy.sock").unlink(missing_ok=True)
+    for name in ("haproxy.sock", "master.sock"):
+        (sockets / name).unlink(missing_ok=True)
     if sockets != environment.folder(product_name):
         shutil.rmtree(sockets, ignore_errors=True)
 

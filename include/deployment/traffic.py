@@ -8,26 +8,35 @@ from include.parts.deployment import Deployment
 from include.targets.supervision import Supervisor, clean_environment, script
 from include.targets.target import DeploymentError, Replica, is_free
 
+# While HAProxy is killed, this shell holds the socket; HAProxy ends with it, or two of them would take from one socket.
+KEEP = 'while :; do setpriv --pdeathsig KILL "$0" "$@"; sleep 0.1; done'
+PROCESSES = 3  # what keeps HAProxy, HAProxy's master, and its worker
+
 
 class Traffic:
-    """The HAProxy in the folder of `supervisor`; `socket` is its runtime socket, `log` its access log."""
+    """The HAProxy in the folder of `supervisor`, with its sockets in the folder `sockets`; `log` is its access log."""
 
-    def __init__(self, deployment: Deployment, supervisor: Supervisor, socket: Path, log: Path) -> None:
-        self.deployment, self.supervisor, self.socket, self.log = deployment, supervisor, socket, log
-        self.haproxy = haproxy.Runtime(socket)
+    def __init__(self, deployment: Deployment, supervisor: Supervisor, sockets: Path, log: Path) -> None:
+        self.deployment, self.supervisor, self.log = deployment, supervisor, log
+        self.haproxy, self.master = haproxy.Runtime(sockets / "haproxy.sock"), haproxy.Runtime(sockets / "master.sock")
 
     def claim_port(self) -> None:
         """Raises DeploymentError when another process holds the port that HAProxy is to serve."""
-        known = self.haproxy.description(wait=2 if self.supervisor.alive() else 0) or ""
-        if known.split(" ")[0] != str(self.deployment.port) and not is_free(self.deployment.port):
-            raise DeploymentError(f"port {self.deployment.port} on 127.0.0.1 is taken by another process")
+        port = self.deployment.port
+        ours = self.supervisor.holds("haproxy", port) or (self.haproxy.description() or "").startswith(f"{port} ")
+        if not ours and not is_free(port):
+            raise DeploymentError(f"port {port} on 127.0.0.1 is taken by another process")
 
     def apply(self, replicas: Sequence[Replica]) -> None:
         """Bring HAProxy to these servers with their weights, first on disk, where it comes back from."""
         folder = self.supervisor.folder
-        haproxy.write_checked(folder / "haproxy.cfg", haproxy.config(self.deployment, self.socket, replicas))
-        command = [haproxy.program(), "-db", "-f", "haproxy.cfg"]
-        self.supervisor.run({"haproxy": script(command, folder, clean_environment(folder), self.log)})
-        if self.haproxy.description(wait=15) != haproxy.description(self.deployment):
-            self.supervisor.restart("haproxy")
+        haproxy.write_checked(folder / "haproxy.cfg", haproxy.config(self.deployment, self.haproxy.path, replicas))
+        command = [haproxy.program(), "-W", "-db", "-S", f"{self.master.path},mode,600", "-f", "haproxy.cfg"]
+        kept = ["/bin/sh", "-c", KEEP, *command]
+        self.supervisor.run({"haproxy": script(kept, folder, clean_environment(folder), self.log)},
+                            {"haproxy": self.deployment.port})
+        wanted = haproxy.description(self.deployment)
+        if self.haproxy.description(wait=15) != wanted:
+            self.master.command("reload")  # the worker that goes ends what it has in its hands
+            self.haproxy.wait_for(wanted)
         self.haproxy.converge(replicas)

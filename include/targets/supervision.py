@@ -13,7 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import Faults, SupervisorTransport
+from supervisor.xmlrpc import SupervisorTransport
 
 from include.errors import InputError
 
@@ -33,8 +33,9 @@ chmod=0600
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
-PROGRAM = """\
-[program:{name}]
+PROGRAM = "[program:{name}]\n"
+LISTENING = "[fcgi-program:{name}]\nsocket=tcp://127.0.0.1:{port}\n"  # supervisord listens; the program has it as its input
+HOW = """\
 command=/bin/sh programs/{name}.sh
 autorestart=true
 startsecs=1
@@ -114,10 +115,11 @@ class Supervisor:
         except (OSError, HTTPException):
             return False
 
-    def run(self, scripts: Mapping[str, str]) -> None:
+    def run(self, scripts: Mapping[str, str], ports: Mapping[str, int] | None = None) -> None:
         """Run programs, each a name with its shell script, beside those that run: start supervisord, or tell it what is new.
 
-        One that has ended is started again. Where supervisord was dead, it begins with these programs alone.
+        One that has ended is started again. Where supervisord was dead, it begins with these programs alone. Those that `ports`
+        names find the socket of that port on 127.0.0.1 as their standard input; it stays open while what takes from it changes.
         """
         programs, alive = self.folder / "programs", self.alive()
         self._prepare_folders()
@@ -126,6 +128,8 @@ class Supervisor:
             self._forget([path.stem for path in programs.glob("*.sh")])
         for name, text in scripts.items():
             (programs / f"{name}.sh").write_text(text, encoding="utf-8")
+        for name, port in (ports or {}).items():
+            self._port(name).write_text(str(port), encoding="utf-8")
         self._configure()
         if not alive:
             self._start()
@@ -147,12 +151,27 @@ class Supervisor:
 
     def _configure(self) -> None:
         names = sorted(path.stem for path in (self.folder / "programs").glob("*.sh"))
-        text = HEAD.format(socket=self.path) + "".join(PROGRAM.format(name=name) for name in names)
+        text = HEAD.format(socket=self.path) + "".join(self._section(name) for name in names)
         (self.folder / "supervisord.conf").write_text(text, encoding="utf-8")
+
+    def _section(self, name: str) -> str:
+        port = self._port(name)
+        head = LISTENING.format(name=name, port=port.read_text(encoding="utf-8")) if port.exists() else PROGRAM.format(name=name)
+        return head + HOW.format(name=name)
+
+    def _port(self, name: str) -> Path:
+        return self.folder / "programs" / f"{name}.port"
+
+    def holds(self, name: str, port: int) -> bool:
+        """Whether that port is a running program's."""
+        said = self._port(name)
+        return (said.exists() and said.read_text(encoding="utf-8") == str(port) and self.alive()
+                and self.states().get(name) == "RUNNING")
 
     def _forget(self, names: Collection[str]) -> None:
         for name in names:
             (self.folder / "programs" / f"{name}.sh").unlink(missing_ok=True)
+            self._port(name).unlink(missing_ok=True)
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.folder / "supervisord.conf")]
@@ -183,15 +202,6 @@ class Supervisor:
             time.sleep(0.05)
         for name in names:
             self._call("removeProcessGroup", name)
-
-    def restart(self, name: str) -> None:
-        """Stop a program and start it again."""
-        try:
-            self._call("stopProcess", name)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != Faults.NOT_RUNNING:
-                raise
-        self._call("startProcess", name, False)
 
     def states(self) -> dict[str, str]:
         """The state of each program: STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL, STOPPED."""

@@ -58,6 +58,7 @@ class Chaos:
     def _alone(self, request: Callable[..., Any]) -> Callable[..., Any]:
         def alone(*args: Any) -> Any:
             with self._calling:
+                wait_until(self._answers, 120, "the api-server did not come back")
                 return request(*args)
         self._request = request
         return alone
@@ -82,9 +83,7 @@ class Chaos:
 
     def _kill_api_server(self) -> bool:
         with self._calling:
-            killed = any(_shot(pid) for pid in self._services("api-server"))
-            wait_until(self._answers, 120, "the api-server did not come back")
-        return killed
+            return any(_shot(pid) for pid in self._services("api-server"))
 
     def _answers(self) -> bool:
         try:

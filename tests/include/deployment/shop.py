@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
 from include.artifacts import Artifacts
+from include.deployment.environment import Environment
 from include.key import Key
 from include.ledger.engine import upsert, writing
 from include.ledger.runs import Run
@@ -129,10 +131,11 @@ def candidate(engine: Engine, artifacts: Artifacts, version: str, fault: str = "
 
 
 class Customers:
-    """Threads that keep asking until stopped: new connections and one that stays open; `failures` and `seen` versions."""
+    """Threads that keep asking until stopped: new connections and one that stays open; `failures` and `seen` versions. `browsers`
+    ask once more when a connection that was made breaks, as RFC 9110, 9.2.2 allows; `again` says how often."""
 
-    def __init__(self, port: int, methods: tuple[str, ...] = ("GET", "POST")) -> None:
-        self.port, self.methods, self.asked = port, methods, 0
+    def __init__(self, port: int, methods: tuple[str, ...] = ("GET", "POST"), browsers: bool = False) -> None:
+        self.port, self.methods, self.browsers, self.asked, self.again = port, methods, browsers, 0, 0
         self.failures, self.seen = list[str](), dict[str, int]()
         self._stop, self._lock = threading.Event(), threading.Lock()
 
@@ -140,14 +143,27 @@ class Customers:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         while not self._stop.is_set():
             try:
-                connection.request(method, "/tea?customer=secret", headers={} if keep else {"connection": "close"})
-                answer = connection.getresponse()
-                self._note(answer.status, answer.read().decode())
+                self._note(*self._answer(connection, method, keep))
             except (OSError, http.client.HTTPException) as error:
                 self._note(0, repr(error))
                 connection.close()
             time.sleep(0.01)
         connection.close()
+
+    def _answer(self, connection: http.client.HTTPConnection, method: str, keep: bool) -> tuple[int, str]:
+        headers = {} if keep else {"connection": "close"}
+        try:
+            connection.request(method, "/tea?customer=secret", headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (ConnectionResetError, BrokenPipeError, http.client.HTTPException):
+            if not self.browsers:
+                raise
+        self.again += 1
+        connection.close()
+        connection.request(method, "/tea?customer=secret", headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
     def _note(self, status: int, text: str) -> None:
         with self._lock:
@@ -169,6 +185,16 @@ class Customers:
             self._stop.set()
             for thread in threads:
                 thread.join()
+
+
+def worker(place: Environment) -> int:
+    """The pid of the HAProxy that answers customers; `parent` has its master's."""
+    lines = place.haproxy.command("show info").splitlines()
+    return int(next(line.partition(": ")[2] for line in lines if line.startswith("Pid: ")))
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def ask(port: int, path: str = "/tea") -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Whatever is killed, whenever: one truth afterwards, and customers who notice nothing (of a task) or little (of HAProxy)."""
+"""Whatever is killed, whenever: one truth afterwards, and customers who notice nothing (of HAProxy: test_proxy.py)."""
 
 import contextlib
 import os
@@ -23,6 +23,7 @@ from include.deployment.record import rollback_lease
 from include.deployment.run import deploy, ensure_running
 from include.deployment.status import status
 from include.deployment.stop import stop
+from include.deployment.traffic import PROCESSES
 from include.ledger.engine import reading, writing
 from include.ledger.runs import lease
 from include.ledger.tables import deployments, leases
@@ -30,7 +31,7 @@ from include.product import Product
 from include.targets.supervision import members
 from include.targets.target import free_ports
 from tests.crash import ledger_after_kills
-from tests.include.deployment.shop import Customers, ask, candidate, product, run_of
+from tests.include.deployment.shop import Customers, ask, candidate, product, run_of, worker
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = """
@@ -80,7 +81,7 @@ def settled(engine: Engine, shop: Product, version: str) -> None:
     found = status(shop)
     assert {name: entry["share"] for name, entry in found["versions"].items()} == {version: 100.0}
     replicas = found["versions"][version]["replicas"]
-    assert (found["supervisor"], found["haproxy"], found["processes"]) == (True, True, 2 + len(replicas))
+    assert (found["supervisor"], found["haproxy"], found["processes"]) == (True, True, 1 + PROCESSES + len(replicas))
     with reading(engine) as connection:
         newest = connection.execute(select(deployments).where(deployments.c.status == "succeeded")
                                     .order_by(deployments.c.finished_at.desc())).first()
@@ -147,7 +148,7 @@ def test_haproxy_killed_comes_back_with_its_weights(ledger: Engine, artifacts: A
     log = environment.access_log("shop")
     until(log.read_bytes)
     before = log.read_bytes()
-    os.kill(pid_of("haproxy -db"), signal.SIGKILL)
+    os.kill(worker(Environment(shop)), signal.SIGKILL)
     until(lambda: status(shop)["haproxy"])
     assert ask(shop.deployment.port) == (200, "1.1.0")
     until(lambda: len(log.read_bytes()) > len(before))
@@ -167,7 +168,7 @@ def test_haproxy_killed_in_the_middle_of_a_canary(ledger: Engine, artifacts: Art
     with Customers(shop.deployment.port).asking(), \
             subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}) as task:
         until(lambda: weights(shop).get("1.1.0") == 1)
-        os.kill(pid_of("haproxy -db"), signal.SIGKILL)
+        os.kill(worker(Environment(shop)), signal.SIGKILL)
         assert task.wait(300) == 0
     settled(ledger, shop, "1.1.0")
 
@@ -179,7 +180,7 @@ def test_a_replica_killed_no_customer_notices(ledger: Engine, artifacts: Artifac
     deploy(ledger, shop, run_of("1.0.0"), artifacts)
     with Customers(shop.deployment.port, methods=("GET",)).asking() as customers:
         os.kill(killed := pid_of("app.py"), signal.SIGKILL)
-        until(lambda: killed not in members(environment.folder("shop")) and status(shop)["processes"] == 4)
+        until(lambda: killed not in members(environment.folder("shop")) and status(shop)["processes"] == 3 + PROCESSES)
         until(lambda: all(item["healthy"] for item in status(shop)["versions"]["1.0.0"]["replicas"]))
     assert customers.failures == []
 

@@ -12,6 +12,7 @@ from include.artifacts import Artifacts
 from include.deployment.record import Outcome, conclude, gated_release, running_release
 from include.deployment.run import deploy
 from include.deployment.status import status
+from include.deployment.traffic import PROCESSES
 from include.errors import InputError
 from include.key import Key
 from include.ledger.engine import reading, writing
@@ -79,7 +80,7 @@ def test_first_release_then_upgrade_without_a_failed_request(ledger: Engine, art
     assert customers.failures == []
     assert set(customers.seen) == {"1.0.0", "1.2.0"}
     assert ask(port) == (200, "1.2.0")
-    assert (shares(shop), status(shop)["processes"]) == ({"1.2.0": 100.0}, 4)  # supervisord, HAProxy, two replicas
+    assert (shares(shop), status(shop)["processes"]) == ({"1.2.0": 100.0}, 3 + PROCESSES)  # supervisord, two replicas
     assert statuses(ledger) == {"1.0.0": "superseded", "1.1.0": "candidate", "1.2.0": "deployed"}
     assert story_statuses(ledger) == ["scoped", "released", "released", "scoped"]  # of 1.1.0 and 1.2.0
     assert types(ledger) == ["service.deployed", "service.upgraded"]

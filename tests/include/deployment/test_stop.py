@@ -12,6 +12,7 @@ from include import environment
 from include.artifacts import Artifacts
 from include.deployment.run import deploy
 from include.deployment.stop import main, stop
+from include.deployment.traffic import PROCESSES
 from include.targets.supervision import MARK, members
 from tests.include.deployment.shop import candidate, product, run_of
 
@@ -20,7 +21,7 @@ def test_every_product_is_stopped(ledger: Engine, artifacts: Artifacts, home: Pa
     (home / "run" / "never-started").mkdir(parents=True)
     candidate(ledger, artifacts, "1.0.0")
     deploy(ledger, product(replicas=1), run_of("1.0.0"), artifacts)
-    assert len(members(environment.folder("shop"))) == 3
+    assert len(members(environment.folder("shop"))) == 2 + PROCESSES
     main(["--all"])
     assert capsys.readouterr().out == "never-started: stopped\nshop: stopped\n"
     assert members(environment.folder("shop")) == []

@@ -11,6 +11,7 @@ from include.artifacts import Artifacts
 from include.deployment.environment import Environment
 from include.deployment.run import deploy
 from include.deployment.status import status
+from include.deployment.traffic import PROCESSES
 from include.ledger.tables import deployments
 from tests.include.deployment.shop import Customers, candidate, product, run_of
 from tests.include.deployment.test_faults import DEPLOY, ROOT, settled, until
@@ -29,7 +30,7 @@ def test_no_request_fails(ledger: Engine, artifacts: Artifacts, strategy: str, w
     assert (result["status"], customers.failures, set(customers.seen)) == ("succeeded", [], {"1.0.0", "1.1.0"})
     assert [(step["weight"], step["verdict"]) for step in result["steps"]] == [(weight, "pass") for weight in weights]
     assert [found["metric"] for step in result["steps"] for found in step["findings"]] == ["error_limit"] * len(weights)
-    assert (list(status(shop)["versions"]), status(shop)["processes"]) == (["1.1.0"], 4)
+    assert (list(status(shop)["versions"]), status(shop)["processes"]) == (["1.1.0"], 3 + PROCESSES)
     assert {row["version"]: row["kind"] for row in get(ledger, deployments)} == {"1.0.0": strategy, "1.1.0": strategy}
 
 
@@ -49,7 +50,7 @@ def test_the_way_back(ledger: Engine, artifacts: Artifacts, strategy: str, fault
     assert set(customers.seen) == {"1.0.0"}
     found = status(shop)
     assert {name: (entry["share"], len(entry["replicas"])) for name, entry in found["versions"].items()} == {"1.0.0": (100.0, 2)}
-    assert found["processes"] == 4
+    assert found["processes"] == 3 + PROCESSES
     assert not Environment(shop).baseline()
 
 
