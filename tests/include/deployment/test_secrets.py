@@ -3,12 +3,14 @@
 import hashlib
 import stat
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import NotFound
 from sqlalchemy import Engine, select
 
 from include import environment
@@ -25,12 +27,13 @@ from include.key import Key
 from include.ledger.engine import reading
 from include.ledger.runs import Run
 from include.ledger.tables import deployments, metadata
+from include.parts.repository import Repository
 from include.product import home
 from include.targets.containers import Containers
 from include.targets.supervision import members
 from include.targets.target import free_ports
 from tests.conftest import NOW
-from tests.docker import engine
+from tests.docker import IMAGE, engine
 from tests.include.deployment.shop import ask, candidate, product, run_of
 from tests.include.deployment.test_faults import until
 from tests.include.deployment.test_targets import Made, adapter, containers, made, processes
@@ -186,6 +189,24 @@ def test_hooks_and_staging_have_their_own(ledger: Engine, artifacts: Artifacts, 
         assert [path.name for path in open_files(home() / "run")] == []
     finally:
         stop("shop.staging")
+
+
+def test_a_hook_in_a_container_has_them_and_the_engine_shows_none(ledger: Engine, artifacts: Artifacts) -> None:
+    hook = {"run": 'sleep 2; echo "$(printf %s "$DB_PASSWORD" | sha256sum) $(ls -A | tr "\\n" " ")no $DB_PASSWORD"; false',
+            "back": "true"}
+    shop = product(replicas=1, secrets=DECLARED, canary=CANARY, hooks={"before": hook})
+    contained = Repository(url="-", test="-", runner="container", image=IMAGE, limits={"memory_mb": 64, "processes": 20})
+    shop = shop.model_copy(update={"repository": contained})
+    candidate(ledger, artifacts, "1.0.0")
+    told = list[str]()
+    with engine() as client, ThreadPoolExecutor(1) as pool:
+        deploying = pool.submit(deploy, ledger, shop, run_of("1.0.0"), artifacts, None, connections())
+        while not deploying.done():
+            with suppress(NotFound):  # it has just ended
+                told += [str(client.inspect_container(item["Id"])) for item in client.containers(all=True)]
+        result = deploying.result()
+    assert f"{digest(VALUE)} - app.py no ***" in result["failed"]
+    assert told and not shows("\n".join([*told, str(result), of_the_ledger(ledger)]))
 
 
 def test_a_variable_is_set_once() -> None:
