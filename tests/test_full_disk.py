@@ -24,7 +24,8 @@ MB = 1_000_000
 ROOMS = (0, 10_000, 50_000, 100_000, 200_000, 400_000)  # bytes that are left when the run begins
 SAID = ("No space left on device", "database or disk is full", "disk I/O error")  # the last: SQLite's, of its log's index
 REVIEWS = "id,text,written_at\n" + "".join(
-    f"r{number},The coupon of order {number} {('fails', '안 돼요')[number % 2]},2026-01-{1 + number % 28:02}\n" for number in range(500))
+    f"r{number},The coupon of order {number} {('fails', '안 돼요')[number % 2]},2026-01-{1 + number % 28:02}\n"
+    for number in range(500))
 
 
 def hear(folder: Path) -> Result:
