@@ -25,14 +25,12 @@ def worker(queue: str) -> tuple[str, ...]:
     return "celery", "worker", "--queues", queue, "--celery-hostname", f"{queue}@%h", "--skip-serve-logs", "--without-gossip"
 
 
-def keep(queues: Iterable[str] = ()) -> None:
-    """Make the database ready and run the services until this process is ended; raises where the database can't be made ready."""
-    subprocess.run(["airflow", "db", "migrate"], check=True)
-    running: dict[int, tuple[str, ...]] = {}
-    waiting = [*(("airflow", *service) for service in (*SERVICES, *map(worker, queues))), TIDY]
+def keep(services: Iterable[tuple[str, ...]]) -> None:
+    """Run these commands, and again whichever ends, until this process is ended. Raises OSError where one can't be started."""
+    waiting, running = [*services], dict[int, tuple[str, ...]]()
     while True:
-        for service in waiting:
-            running[subprocess.Popen(service, process_group=0).pid] = service
+        for service in waiting:  # not subprocess's Popen: a new one waits for children that ended, and keeps that to itself
+            running[os.posix_spawnp(service[0], service, os.environ, setpgroup=0)] = service
         ended, _ = os.wait()
         with suppress(ProcessLookupError):
             os.killpg(ended, signal.SIGKILL)
@@ -40,5 +38,11 @@ def keep(queues: Iterable[str] = ()) -> None:
         time.sleep(PAUSE)
 
 
+def main(queues: Iterable[str]) -> None:
+    """Make the database ready, and keep the services up; raises where the database can't be made ready."""
+    subprocess.run(["airflow", "db", "migrate"], check=True)
+    keep([*(("airflow", *service) for service in (*SERVICES, *map(worker, queues))), TIDY])
+
+
 if __name__ == "__main__":
-    keep(sys.argv[1:])
+    main(sys.argv[1:])
