@@ -76,8 +76,8 @@ backup: $(READY)  ## ledger and artifacts into a new folder of INTO, while the l
 restore: $(READY)  ## FROM=folder, into an empty ledger
 	$(BIN)/python -m include.ledger.backup restore "$(FROM)"
 
-chaos: setup  ## kill processes of the loop at random, over whole turns; KILLS=number
-	$(BIN)/python -m tests.loop.chaos --kills $(or $(KILLS),200)
+chaos: setup  ## kill processes of the loop at random, over whole turns; KILLS=number PLACE=embedded|celery
+	$(BIN)/python -m tests.loop.chaos --kills $(or $(KILLS),200) $(if $(PLACE),--place $(PLACE))
 
 endure: setup  ## many turns in a row, and what grows with them; TURNS=number
 	$(BIN)/python -m tests.loop.endurance --turns $(or $(TURNS),500)

@@ -15,7 +15,7 @@ def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Artifa
     if request.param == "folder":
         yield Artifacts(str(tmp_path / "artifacts"))
     else:
-        with bucket() as (url, _):
+        with bucket() as (url, *_):
             yield Artifacts(f"{url}/artifacts")
 
 

@@ -1,5 +1,8 @@
 """`python -m tests.loop.chaos`: whole turns of the loop while its processes are killed at random, with -9.
 
+Where: `--place`, the embedded default, or Celery workers with PostgreSQL and Redis, which are killed too,
+and with an S3 that is away for some seconds.
+
 A calm turn first; then turns on stages of their own until there were enough kills. After each: no run failed, every invariant of
 the ledger holds, nothing but the running version is served, and the ledger equals the calm one. What is killed: tasks; Airflow's
 scheduler (with the tasks that run under it, as a container's end would), api-server, dag-processor and triggerer; and, while no
@@ -24,19 +27,23 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from local.airflow import wait_until
+from local.airflow import RefusedError, wait_until
 from tests.loop.killing import beside, facts, tasks, title, whole_turn
+from tests.loop.place import PLACES
 from tests.loop.stage import SETTINGS, Stage, staged
 
 PAUSES = (0.5, 3.0)  # seconds between kills
-SERVICES = ("scheduler", "dag-processor", "triggerer", "api-server")
+SERVICES = ("scheduler", "dag-processor", "triggerer", "api-server", "worker")
+AT_ONCE = ("scheduler", "api-server", "worker", "postgres", "redis", "s3")  # they take tasks with them: three tries each
 SHOP = ("haproxy", "replica")
+CELERY = {"worker": 2.0, "postgres": 1.0, "redis": 1.0, "s3": 1.0}  # where there are such
 KINDS = {"task": 6.0, "scheduler": 2.0, "dag-processor": 1.0, "triggerer": 1.0, "api-server": 2.0, "haproxy": 1.0, "replica": 1.0}
 # A lost process is noticed within seconds, not minutes; a task waits for an api-server that comes back.
 QUICK = SETTINGS | {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2", "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10", "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60", "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "5",
     "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "12", "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "20"}
 
 
@@ -46,6 +53,7 @@ class Chaos:
     def __init__(self, stage: Stage, random: Random, most: int) -> None:
         self.stage, self.random, self.most = stage, random, most
         self.killed: Counter[str] = Counter()
+        self.kinds = KINDS | (CELERY if stage.place.queues else {})
         self._calling = threading.Lock()  # the harness asks nothing of an api-server that is dead
 
     @contextmanager
@@ -65,15 +73,20 @@ class Chaos:
 
     def _hunt(self, done: threading.Event) -> None:
         while not done.wait(self.random.uniform(*PAUSES)) and self.killed.total() < self.most:
-            kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+            kind = self.random.choices(list(self.kinds), list(self.kinds.values()))[0]
             self.killed[kind] += self._kill(kind)
 
     def _kill(self, kind: str) -> bool:
         """Whether one of this kind was there to be killed."""
         running = tasks(self.stage)
-        spared = kind in ("scheduler", "api-server") and any(task.try_number > 1 for task in running)
+        if kind in AT_ONCE and any(task.try_number > 1 for task in running):
+            return False
+        if kind in self.stage.place.kill or kind == "api-server":
+            with self._calling:
+                return self._kill_what_answers(kind)
         if kind in SERVICES:
-            return not spared and (self._kill_api_server() if kind == "api-server" else any(map(_shot, self._services(kind))))
+            there = self._services(kind)
+            return bool(there) and _shot(self.random.choice(there))
         if kind in SHOP:
             compared = any(task.dag_id in {"deployment", "rollback", "build_and_test"} for task in running)
             there = [] if compared else self._shop(kind)
@@ -81,20 +94,21 @@ class Chaos:
         there = [task.pid for task in running if task.try_number == 1]
         return bool(there) and _shot(self.random.choice(there))
 
-    def _kill_api_server(self) -> bool:
-        with self._calling:
-            return any(_shot(pid) for pid in self._services("api-server"))
+    def _kill_what_answers(self, kind: str) -> bool:
+        if kind in self.stage.place.kill:
+            self.stage.place.kill[kind]()
+            return True
+        return any(_shot(pid) for pid in self._services(kind))
 
     def _answers(self) -> bool:
         try:
-            self._request("GET", "/execution/health")
-        except OSError:
+            return bool(self._request("GET", "/api/v2/monitor/health")["metadatabase"]["status"] == "healthy")
+        except (OSError, RefusedError):
             return False
-        return True
 
     def _services(self, name: str) -> list[int]:
         """The process of a service: a child of the process that keeps them."""
-        airflow, said = self.stage.airflow, f"airflow {name}"
+        airflow, said = self.stage.airflow, "airflow celery" if name == "worker" else f"airflow {name}"
         keeper = airflow._session()
         return [pid for pid in airflow.processes() if _parent(pid) == keeper and said in title(pid).replace("_", "-")]
 
@@ -128,17 +142,17 @@ def _shot(pid: int) -> bool:
     return True
 
 
-def calm(folder: Path, now: datetime, approval: str = "automatic") -> tuple[dict[str, list[str]], str]:
+def calm(folder: Path, now: datetime, approval: str = "automatic", place: str | None = None) -> tuple[dict[str, list[str]], str]:
     """What an undisturbed turn leaves in the ledger, and its secrets."""
-    with staged(folder, approval, now) as stage:
+    with staged(folder, approval, now, place=place) as stage:
         whole_turn(stage)
         return facts(stage), (stage.home / "secrets.json").read_text()
 
 
 def harsh(folder: Path, now: datetime, undisturbed: dict[str, list[str]], secrets: str, random: Random,
-          kills: int, approval: str = "automatic") -> dict[str, Any]:
+          kills: int, approval: str = "automatic", place: str | None = None) -> dict[str, Any]:
     """One turn with up to `kills` kills: what was killed, how long it took (s), and whatever is not as it should be."""
-    with staged(folder, approval, now, secrets, QUICK) as stage:
+    with staged(folder, approval, now, secrets, QUICK, place) as stage:
         chaos, begun = Chaos(stage, random, kills), time.monotonic()
         with chaos.loose():
             whole_turn(stage, timeout=900)
@@ -155,16 +169,18 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.loop.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--place", choices=list(PLACES))
     given = parser.parse_args()
     random, total, wrong = Random(given.seed), Counter[str](), 0
     now = datetime.now(UTC)
     sys.stdout.write(f'{{"seed": {given.seed}}}\n')
     with tempfile.TemporaryDirectory(prefix="chaos") as folder:
-        undisturbed, secrets = calm(Path(folder) / "calm", now)
+        undisturbed, secrets = calm(Path(folder) / "calm", now, place=given.place)
         turn = 0
         while total.total() < given.kills and not wrong:
             turn += 1
-            result = harsh(Path(folder) / f"turn{turn}", now, undisturbed, secrets, random, given.kills - total.total())
+            result = harsh(Path(folder) / f"turn{turn}", now, undisturbed, secrets, random, given.kills - total.total(),
+                           place=given.place)
             total.update(result["killed"])
             wrong = sum(bool(result[name]) for name in ("failed", "broken", "different"))
             sys.stdout.write(json.dumps({"turn": turn} | result) + "\n")
@@ -172,7 +188,7 @@ def main() -> int:
     kinds = ", ".join(f"{kind} {number}" for kind, number in total.most_common() if number)
     sys.stdout.write(json.dumps({
         "claim": "Whatever is killed, a turn ends as a calm one: no run fails, every invariant holds, the ledger is the same",
-        "command": "make chaos",
+        "command": "make chaos" + (f" PLACE={given.place}" if given.place else ""),
         "found": f"{total.total()} kills with -9 ({kinds}) on {turn} stages; {wrong} of them wrong"}) + "\n")
     return int(bool(wrong))
 

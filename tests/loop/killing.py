@@ -2,16 +2,16 @@
 
 import json
 import re
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import NullPool, create_engine, select, text
+from sqlalchemy.exc import OperationalError
 
 from include.ledger.engine import reading
 from include.ledger.tables import metadata
@@ -91,8 +91,10 @@ def title(pid: int) -> str:
 
 
 def _task(stage: Stage, pid: int, instance: str) -> Task | None:
-    """Read where the scheduler wrote it, since the quickest tasks last half a second."""
-    with closing(sqlite3.connect(f"file:{stage.home}/airflow/airflow.db?mode=ro", uri=True, timeout=10)) as database:
-        row = database.execute("select dag_id, task_id, try_number from task_instance where replace(id, '-', '') = ?",
-                               [instance.replace("-", "")]).fetchone()
-    return Task(pid, *row) if row else None
+    """Read where the scheduler wrote it, since the quickest tasks last half a second; None while its database is away."""
+    engine = create_engine(stage.airflow.env()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], poolclass=NullPool)
+    query = text("select dag_id, task_id, try_number from task_instance where replace(cast(id as varchar), '-', '') = :id")
+    with suppress(OperationalError), engine.connect() as database:
+        row = database.execute(query, {"id": instance.replace("-", "")}).one_or_none()
+        return Task(pid, *row) if row else None
+    return None

@@ -16,8 +16,9 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from include.ledger.engine import connect
-from tests.postgres import programs, server
+from tests.postgres import programs, running
 
+CUT = 5.0  # seconds that S3 is away
 QUEUES = ("default", "docker")
 SETTINGS = Path(__file__).resolve().parents[2] / "deploy" / "airflow.env"
 SMALL = {"AIRFLOW__CELERY__WORKER_CONCURRENCY": "2", "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1"}  # this machine is
@@ -31,12 +32,14 @@ def settings() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Place:
-    """`ledger` and `artifacts` are URLs; `settings` the environment of every process of Airflow; `queues` have a worker each."""
+    """`ledger` and `artifacts` are URLs; `settings` the environment of every process of Airflow; `queues` have a worker each.
+    `kill` kills one of its engines with -9, which then comes back as a container would; S3 is away for some seconds."""
 
     ledger: str
     artifacts: str
     settings: Mapping[str, str] = field(default_factory=dict)
     queues: tuple[str, ...] = ()
+    kill: Mapping[str, Callable[[], None]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -51,13 +54,15 @@ def celery(home: Path) -> Iterator[Place]:
     binaries = programs()
     assert binaries, "PostgreSQL is not installed"
     with ExitStack() as stack:
-        host = databases(stack.enter_context(server(binaries)))
-        (s3, access), redis = stack.enter_context(bucket()), stack.enter_context(broker())
+        postgres = stack.enter_context(running(binaries))
+        host = databases(postgres.url)
+        (s3, access, cut), redis = stack.enter_context(bucket()), stack.enter_context(broker())
         ledger = {"conn_type": "postgres", "login": "postgres", "schema": "ledger", "extra": {"host": host}}
         yield Place(f"postgresql+psycopg://postgres@/ledger?host={host}", f"{s3}/artifacts", settings() | access | SMALL | {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg://postgres@/airflow?host={host}",
-            "AIRFLOW__CELERY__BROKER_URL": redis,
-            "AIRFLOW_CONN_LEDGER": json.dumps(ledger), "AIRFLOW_VAR_ARTIFACTS": f"{s3}/artifacts"}, QUEUES)
+            "AIRFLOW__CELERY__BROKER_URL": redis.url,
+            "AIRFLOW_CONN_LEDGER": json.dumps(ledger), "AIRFLOW_VAR_ARTIFACTS": f"{s3}/artifacts"},
+                    QUEUES, {"postgres": postgres.kill, "redis": redis.kill, "s3": cut})
 
 
 PLACES: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {"embedded": embedded, "celery": celery}
@@ -78,38 +83,69 @@ def databases(url: str) -> str:
     return str(admin.url.query["host"])
 
 
+class Redis:
+    """A Redis on a unix socket in `folder`, which keeps what it was told, as compose.yaml's does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.url = folder, f"redis+socket://{folder}/redis.sock"
+        self.process = self._started()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        socket = self.folder / "redis.sock"
+        socket.unlink(missing_ok=True)
+        command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "yes"]
+        process = subprocess.Popen([*command, "--dir", str(self.folder)], stdout=subprocess.DEVNULL)
+        _until_there(socket)
+        return process
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+    def kill(self) -> None:
+        """Kill it with -9 and start it again."""
+        self.process.kill()
+        self.process.wait()
+        self.process = self._started()
+
+
 @contextmanager
-def broker() -> Iterator[str]:
-    """The URL of a Redis on a unix socket."""
+def broker() -> Iterator[Redis]:
+    """A Redis that ends with the block."""
     with tempfile.TemporaryDirectory(prefix="redis-", dir="/tmp") as folder:
-        redis = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", f"{folder}/redis.sock", "--save", "",
-                                  "--dir", folder], stdout=subprocess.DEVNULL)
+        redis = Redis(Path(folder))
         try:
-            _until_there(Path(folder) / "redis.sock")
-            yield f"redis+socket://{folder}/redis.sock"
+            yield redis
         finally:
-            redis.terminate()
-            redis.wait()
+            redis.end()
 
 
 @contextmanager
-def bucket() -> Iterator[tuple[str, dict[str, str]]]:
-    """The URL of an empty S3 bucket, and the environment with which every S3 client finds it."""
+def bucket() -> Iterator[tuple[str, dict[str, str], Callable[[], None]]]:
+    """The URL of an empty S3 bucket, the environment with which every S3 client finds it, and what cuts it off a while."""
     name = f"closed-loop-{uuid.uuid4().hex}"  # the S3s of one process share what they hold
-    s3 = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    s3.start()
-    host, port = s3.get_host_and_port()
+    servers = [ThreadedMotoServer("127.0.0.1", 0, verbose=False)]
+    servers[0].start()
+    host, port = servers[0].get_host_and_port()
     found = {"AWS_ENDPOINT_URL_S3": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1",
              "AWS_ACCESS_KEY_ID": "closed-loop", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+    def cut() -> None:
+        servers.pop().stop()
+        time.sleep(CUT)
+        servers.append(ThreadedMotoServer(host, port, verbose=False))
+        servers[0].start()
+
     try:
         with _environment(found):
             client = boto3.client("s3")
             client.create_bucket(Bucket=name)
             client.close()
-            yield f"s3://{name}", found
+            yield f"s3://{name}", found, cut
     finally:
         S3FileSystem.clear_instance_cache()  # they know this server's address
-        s3.stop()
+        for server in servers:
+            server.stop()
 
 
 @contextmanager
