@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,7 @@ class LocalAirflow:
     def start(self, timeout: float = 180) -> None:
         """Start it and apply the settings; returns when it is healthy. One that runs already is left as it is."""
         if not self.running():
+            self.stop()  # what a keeper that was killed left
             self._spawn()
         wait_until(self._healthy, timeout, f"Airflow did not become healthy; see {self.log}")
         self._apply(SETTINGS)
@@ -139,35 +140,46 @@ class LocalAirflow:
         self._state.write_text(json.dumps({"pid": pid, "started": _start_time(pid)}))
 
     def running(self) -> bool:
-        """Whether the process that this home's last start made is still there (and no other that got its number)."""
-        return bool(self._session())
+        """Whether the process that this home's last start made, which keeps the services, is still there."""
+        return self.keeper() is not None
 
-    def _session(self) -> int | None:
-        if not self._state.exists():
-            return None
-        state = json.loads(self._state.read_text())
-        started = _start_time(state["pid"])
-        return state["pid"] if started and started == state["started"] else None
+    def keeper(self) -> int | None:
+        """The id of that process, and of its session; None when it is gone, or when another got its number."""
+        state = self._last_start()
+        return state["pid"] if state and state["started"] == _start_time(state["pid"]) else None
+
+    def _last_start(self) -> dict[str, Any] | None:
+        return json.loads(self._state.read_text()) if self._state.exists() else None
 
     def processes(self) -> list[int]:
-        """The ids of every process of its session: its services, and the tasks that run."""
-        session = self._session()
-        return _members(session) if session else []
+        """The ids of every process of its session: its services, and the tasks that run. Where the keeper was killed: of those
+        that are left of it."""
+        state = self._last_start()
+        if state is None or _start_time(state["pid"]) not in (None, state["started"]):
+            return []
+        members = _members(state["pid"])
+        return members if self.running() else [pid for pid in members if self._is_ours(pid)]
+
+    def _is_ours(self, pid: int) -> bool:
+        mark = os.fsencode(f"AIRFLOW_HOME={self.home / 'airflow'}")
+        try:
+            return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
 
     def stop(self, timeout: float = 20) -> None:
         """End every process of its session. Ends nothing else, and nothing when it does not run."""
-        session = self._session()
-        if session is None:
-            return
+        keeper = self.keeper()
+        left = partial(_members, keeper) if keeper else self.processes
         for sign in (signal.SIGTERM, signal.SIGKILL):
-            for pid in _members(session):
+            for pid in left():
                 _kill(pid, sign)
             deadline = time.monotonic() + timeout
-            while _members(session) and time.monotonic() < deadline:
+            while left() and time.monotonic() < deadline:
                 time.sleep(0.1)
         if self._started:
             self._started.wait()
-        self._state.unlink()
+        self._state.unlink(missing_ok=True)
 
     def _healthy(self) -> bool:
         if not self.running():

@@ -109,7 +109,7 @@ class Chaos:
     def _services(self, name: str) -> list[int]:
         """The process of a service: a child of the process that keeps them."""
         airflow, said = self.stage.airflow, "airflow celery" if name == "worker" else f"airflow {name}"
-        keeper = airflow._session()
+        keeper = airflow.keeper()
         return [pid for pid in airflow.processes() if _parent(pid) == keeper and said in title(pid).replace("_", "-")]
 
     def _shop(self, kind: str) -> list[int]:
