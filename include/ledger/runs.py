@@ -1,6 +1,8 @@
 """A run of a phase: what it is, that it counts once, and leases for what must be serial."""
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, or_, select
+from sqlalchemy.exc import DBAPIError
 
 from include.key import Key
 from include.ledger.engine import reading, upsert, writing
 from include.ledger.tables import leases, phase_runs
 
+log = logging.getLogger(__name__)
 Result = dict[str, Any]
 GATES = ("compliance_checks", "user_testing")  # the phases that let a release through before it is deployed
 
@@ -64,10 +68,10 @@ def lease(engine: Engine, name: str, holder: str, seconds: float = 30, wait: flo
 
     The same `holder` (a run that comes again) takes it back at once. Raises TimeoutError after `wait` seconds.
     """
-    deadline = datetime.now(UTC) + timedelta(seconds=wait)
+    deadline = time.monotonic() + wait
     done = threading.Event()
     while not _take(engine, name, holder, seconds):
-        if datetime.now(UTC) > deadline:
+        if time.monotonic() > deadline:
             raise TimeoutError(f"lease {name!r} was not free within {wait:.0f} s")
         done.wait(0.2)
     renewing = threading.Thread(target=_renew, args=(engine, name, holder, seconds, done), daemon=True)
@@ -93,4 +97,7 @@ def _take(engine: Engine, name: str, holder: str, seconds: float) -> bool:
 
 def _renew(engine: Engine, name: str, holder: str, seconds: float, done: threading.Event) -> None:
     while not done.wait(seconds / 3):
-        _take(engine, name, holder, seconds)
+        try:
+            _take(engine, name, holder, seconds)
+        except DBAPIError as error:  # the database is away for a moment: the next time, or another holds it
+            log.warning("lease %r could not be renewed: %s", name, error)

@@ -5,11 +5,14 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import OperationalError
 
 from include.key import Key
+from include.ledger import runs
 from include.ledger.engine import reading, upsert
 from include.ledger.runs import Run, finish, lease, result_of
 from include.ledger.tables import cursors, leases
@@ -74,6 +77,26 @@ def test_a_lease_is_renewed_while_it_is_held(ledger: Engine) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert expires() > first
+
+
+def test_a_lease_outlives_a_moment_without_its_database(ledger: Engine, monkeypatch: pytest.MonkeyPatch,
+                                                        caplog: pytest.LogCaptureFixture) -> None:
+    renewed, take = list[str](), runs._take
+
+    def away_at_first(*arguments: Any) -> bool:
+        renewed.append("no" if len(renewed) < 2 else "yes")
+        if renewed[-1] == "no":
+            raise OperationalError("INSERT", {}, Exception("the server closed the connection"))
+        return take(*arguments)
+
+    with lease(ledger, "a", "one", seconds=0.6):
+        monkeypatch.setattr(runs, "_take", away_at_first)
+        deadline = time.monotonic() + 60
+        while "yes" not in renewed:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        monkeypatch.undo()
+    assert caplog.text.count("lease 'a' could not be renewed") == 2
 
 
 def test_a_lease_ends_after_its_holder_was_killed(ledger: Engine) -> None:
