@@ -4,15 +4,17 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import Engine, update
 
 from include.artifacts import Artifacts
@@ -23,7 +25,16 @@ from tests.loop.stage import free_ports
 from tests.turned import HOSTILE, turned
 
 PASSWORDS = {"ada": "a", "oli": "o", "uma": "u", "vic": "v", "nobody": "n"}
-USERS = "ada:admin,oli:op,uma:user,vic:viewer,nobody:"
+ROLES = {"ada": "admin", "oli": "op", "uma": "user", "vic": "viewer", "nobody": ""}
+# Airflow's own command, as a person gives it: the password is asked for, twice.
+MAKE_USERS = """
+import sys
+from airflow.cli.cli_parser import get_parser
+for user, role in zip(sys.argv[1::2], sys.argv[2::2]):
+    asked = get_parser().parse_args(["users", "create", "--username", user, "--role", role, "--firstname", user,
+                                     "--lastname", user, "--email", f"{user}@example.test"])
+    asked.func(asked)
+"""
 PRODUCTS = {"shop": "Tea shop", "parcels": "Parcels"}
 
 
@@ -58,19 +69,45 @@ def _content(answer: Any) -> Any:
     return json.loads(read or b"null") if "json" in (answer.headers["Content-Type"] or "") else read.decode()
 
 
+def run(local: LocalAirflow, *command: str, told: str = "") -> None:
+    """A command with this Airflow's settings, to its end; in a session of its own, so without a terminal."""
+    done = subprocess.run(command, env=local.env(), cwd=ROOT, input=told, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, start_new_session=True)
+    assert not done.returncode, done.stdout[-3000:]
+
+
+def simple_users(local: LocalAirflow) -> None:
+    """The users of Airflow's simple auth manager have their passwords in a file."""
+    (local.home / "airflow" / "passwords.json").write_text(json.dumps(PASSWORDS) + "\n")
+
+
+def fab_users(local: LocalAirflow) -> None:
+    """The users of the FAB auth manager, one for each of its roles."""
+    roles = [word for user, role in ROLES.items() for word in (user, role.capitalize() or "Public")]
+    run(local, sys.executable, "-c", MAKE_USERS, *roles, told="".join(f"{PASSWORDS[user]}\n" * 2 for user in ROLES))
+
+
+def fab_settings() -> dict[str, str]:
+    """Those of deploy/values.yaml, as environment variables; its paths are the image's."""
+    config = yaml.safe_load((ROOT / "deploy" / "values.yaml").read_text())["config"]
+    options = {("core", "auth_manager"): config["core"]["auth_manager"]} | {("fab", name): value
+                                                                           for name, value in config["fab"].items()}
+    return {f"AIRFLOW__{section}__{name}".upper(): value.replace("/opt/closed-loop", str(ROOT))
+            for (section, name), value in options.items()}
+
+
 @contextmanager
-def serving(home: Path, products: Path) -> Iterator[Served]:
+def serving(home: Path, products: Path, prepare: Callable[[LocalAirflow], None], settings: dict[str, str]) -> Iterator[Served]:
     """The API server on `home`, whose ledger.db is there already. It ends with the block, and so do its children."""
-    local = LocalAirflow(home, free_ports(1), {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS, "CLOSED_LOOP_PRODUCTS": str(products),
-        "AIRFLOW_CONN_LEDGER": json.dumps({"conn_type": "sqlite", "host": "ledger.db"}),
+    local = LocalAirflow(home, free_ports(1), settings | {
+        "CLOSED_LOOP_PRODUCTS": str(products), "AIRFLOW_CONN_LEDGER": json.dumps({"conn_type": "sqlite", "host": "ledger.db"}),
         "AIRFLOW_CONN_INTAKE_SHOP": json.dumps({"conn_type": "generic", "password": "of the widget"})})
-    folder = home / "airflow"
-    folder.mkdir(parents=True)
-    (folder / "passwords.json").write_text(json.dumps(PASSWORDS) + "\n")
+    (home / "airflow").mkdir(parents=True)
+    run(local, "airflow", "db", "migrate")
+    prepare(local)
     with local.log.open("ab") as log:
-        process = subprocess.Popen(["/bin/sh", "-c", "airflow db migrate && exec airflow api-server"], env=local.env(), cwd=ROOT,
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(["airflow", "api-server"], env=local.env(), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
     served = Served(local.url, home)
 
     def up() -> bool:
@@ -104,7 +141,20 @@ def _keep(engine: Engine, artifacts: Artifacts) -> None:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The API server with two products, one of which has turned."""
-    folder = tmp_path_factory.mktemp("served")
+    users = ",".join(f"{user}:{role}" for user, role in ROLES.items())
+    with _stage(tmp_path_factory.mktemp("served"), simple_users, {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": users}) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def served_by_fab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same with Airflow's FAB auth manager."""
+    with _stage(tmp_path_factory.mktemp("fab"), fab_users, fab_settings()) as found:
+        yield found
+
+
+@contextmanager
+def _stage(folder: Path, prepare: Callable[[LocalAirflow], None], settings: dict[str, str]) -> Iterator[Served]:
     products = folder / "products"
     products.mkdir()
     for name, title in PRODUCTS.items():
@@ -116,7 +166,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     turned(engine)
     _keep(engine, Artifacts(str(folder / "home" / "artifacts")))
     engine.dispose()
-    with serving(folder / "home", products) as found:
+    with serving(folder / "home", products, prepare, settings) as found:
         made, said = found.ask("POST", "/api/v2/variables", {"key": "artifacts", "value": "artifacts"}, found.token("ada"))
         assert made == 201, said
         yield found

@@ -1,4 +1,7 @@
-"""Who may do what: every endpoint that the plugins add, every DAG's trigger, what people answer, where secrets lie, by role."""
+"""Who may do what: every endpoint that the plugins add, every DAG's trigger, what people answer, where secrets lie, by role.
+
+One table for both of Airflow's auth managers: the simple one, and FAB with the settings of deploy/values.yaml.
+"""
 
 import re
 from collections.abc import Iterator
@@ -47,8 +50,15 @@ PATCH /api/v2/dags/DAG                                                401  403  
 GET   /api/v2/connections                                             401  403  403     403   200  200
 GET   /api/v2/variables                                               401  403  403     403   200  200
 """
+# FAB's own: who sees and makes users, and what roles may.
+FAB = """
+GET   /auth/fab/v1/users                                              401  403  403     403   403  200
+GET   /auth/fab/v1/users/ada                                          401  403  403     403   403  200
+POST  /auth/fab/v1/users                                              401  403  403     403   403  422
+GET   /auth/fab/v1/roles                                              401  403  403     403   403  200
+"""
 USERS = (None, "nobody", "vic", "uma", "oli", "ada")
-ROWS = [line.split() for line in TABLE.splitlines() if " /" in line]
+ROWS, FAB_ROWS = ([line.split() for line in table.splitlines() if " /" in line] for table in (TABLE, FAB))
 OURS = {"/closed-loop", "/voices"}
 OF_PATH = {"/themes/{id}": "t-coupon", "/voices/{id}": "t-late-0", "/incidents/{id}": "i-1", "/story/{id:path}": "S-0000000001"}
 NAMED = {"product": "shop", "version": "1.1.0", "what": "sbom", "rule": "licences", "kind": "story", "token": "forged"}
@@ -80,8 +90,30 @@ def test_the_table_knows_every_endpoint(served: Served) -> None:
                                                                 "fastapi_root_middlewares"))
 
 
+@pytest.fixture(params=["served", "served_by_fab"], ids=["simple", "fab"])
+def server(request: pytest.FixtureRequest) -> Served:
+    found: Served = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: " ".join(row[:2]))
-def test_each_role_may_what_the_table_says(served: Served, row: list[str]) -> None:
+def test_each_role_may_what_the_table_says(server: Served, row: list[str]) -> None:
+    check(server, row)
+
+
+@pytest.mark.parametrize("row", FAB_ROWS, ids=lambda row: " ".join(row[:2]))
+def test_only_an_administrator_of_fab_sees_and_makes_users(served_by_fab: Served, row: list[str]) -> None:
+    check(served_by_fab, row)
+
+
+@pytest.mark.parametrize("password", ["", "v", "A", "' OR 1=1 --", None])
+def test_a_wrong_password_opens_nothing(server: Served, password: str | None) -> None:
+    status, answer = server.ask("POST", "/auth/token", {"username": "ada", "password": password})
+    assert status in {400, 401, 422}, answer
+    assert "access_token" not in str(answer)
+
+
+def check(served: Served, row: list[str]) -> None:
     method, path, *expected = row
     paths = [path.replace("DAG", dag) for dag in dags()] if "DAG" in path else [path]
     for one in paths:
