@@ -27,6 +27,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from include.targets.supervision import MARK
 from local.airflow import RefusedError, wait_until
 from tests.loop.killing import beside, facts, tasks, title, whole_turn
 from tests.loop.place import PLACES
@@ -114,7 +115,7 @@ class Chaos:
 
     def _shop(self, kind: str) -> list[int]:
         """HAProxy, or the replicas, of this stage's shop."""
-        said, home = "haproxy" if kind == "haproxy" else "shop.py --port", f"CLOSED_LOOP_HOME={self.stage.home}\0"
+        said, home = "haproxy" if kind == "haproxy" else "shop.py --port", f"{MARK}={self.stage.home / 'run'}/"
         return [pid for pid in _everybody() if said in title(pid) and home in _environment(pid)]
 
 
