@@ -13,6 +13,7 @@ rule looked is no fact of the turn.
 
 import argparse
 import json
+import logging
 import os
 import signal
 import sys
@@ -172,6 +173,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--place", choices=list(PLACES))
     given = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # S3's server tells of each request
     random, total, wrong = Random(given.seed), Counter[str](), 0
     now = datetime.now(UTC)
     sys.stdout.write(f'{{"seed": {given.seed}}}\n')
