@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,9 +148,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def served_by_fab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The same with Airflow's FAB auth manager."""
-    with _stage(tmp_path_factory.mktemp("fab"), fab_users, fab_settings()) as found:
+def served_by_fab(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[Served]:
+    """The same with Airflow's FAB auth manager, and Airflow's database on PostgreSQL: as in production."""
+    name = f"fab_{uuid.uuid4().hex[:8]}"
+    admin = connect(postgres)
+    with admin.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    admin.dispose()
+    url = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": admin.url.set(database=name).render_as_string(hide_password=False)}
+    with _stage(tmp_path_factory.mktemp("fab"), fab_users, fab_settings() | url) as found:
         yield found
 
 

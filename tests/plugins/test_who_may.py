@@ -55,7 +55,14 @@ FAB = """
 GET   /auth/fab/v1/users                                              401  403  403     403   403  200
 GET   /auth/fab/v1/users/ada                                          401  403  403     403   403  200
 POST  /auth/fab/v1/users                                              401  403  403     403   403  422
+PATCH /auth/fab/v1/users/none                                         401  403  403     403   403  422
+DELETE /auth/fab/v1/users/none                                        401  403  403     403   403  404
 GET   /auth/fab/v1/roles                                              401  403  403     403   403  200
+POST  /auth/fab/v1/roles                                              401  403  403     403   403  422
+PATCH /auth/fab/v1/roles/none                                         401  403  403     403   403  422
+DELETE /auth/fab/v1/roles/none                                        401  403  403     403   403  404
+GET   /auth/fab/v1/permissions                                        401  403  403     403   403  200
+GET   /auth/register/form                                             404  404  404     404   404  404
 """
 USERS = (None, "nobody", "vic", "uma", "oli", "ada")
 ROWS, FAB_ROWS = ([line.split() for line in table.splitlines() if " /" in line] for table in (TABLE, FAB))

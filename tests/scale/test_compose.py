@@ -98,6 +98,14 @@ def test_this_airflow_knows_every_command_and_setting(resolved: dict[str, Any], 
     assert (done.stdout, done.returncode) == ("unknown: []\n", 0), done.stderr
 
 
+def test_fab_has_the_settings_of_the_helm_values(resolved: dict[str, Any]) -> None:
+    """With these, tests/plugins tries who may do what."""
+    fab = yaml.safe_load((ROOT / "deploy" / "values.yaml").read_text())["config"]["fab"]
+    for name in AIRFLOW:
+        given = resolved["services"][name]["environment"]
+        assert {key: given[f"AIRFLOW__FAB__{key.upper()}"] for key in fab} == fab
+
+
 def test_tasks_that_need_an_engine_have_a_worker_with_one(resolved: dict[str, Any]) -> None:
     services = resolved["services"]
     workers = {name: services[name]["command"][3] for name in ("worker", "worker-docker")}
