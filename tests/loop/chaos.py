@@ -110,7 +110,7 @@ class Chaos:
 
     def _services(self, name: str) -> list[int]:
         """The process of a service: a child of the process that keeps them."""
-        airflow, said = self.stage.airflow, "airflow celery" if name == "worker" else f"airflow {name}"
+        airflow, said = self.stage.airflow, "celery worker" if name == "worker" else f"airflow {name}"
         keeper = airflow.keeper()
         return [pid for pid in airflow.processes() if _parent(pid) == keeper and said in title(pid).replace("_", "-")]
 
