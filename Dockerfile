@@ -1,5 +1,5 @@
 # Closed Loop for real use: Airflow and the loop's code, not as root. `docker build .`; another base with
-# --build-arg BASE=...: any Debian image with Python 3.11 or newer.
+# --build-arg BASE=...: any Debian image with Python 3.11.4 or newer.
 ARG BASE=python:3.12-slim-bookworm
 FROM ${BASE}
 

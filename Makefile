@@ -18,6 +18,7 @@ READY := $(VENV)/.ready
 setup: $(READY) packages  ## make the environment
 
 $(READY): requirements-dev.lock
+	@$(PYTHON) -c 'import tarfile; tarfile.data_filter' || { echo "$(PYTHON) is older than 3.11.4: make PYTHON=another" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	awk '/^uv==/{take=1; print; next} take && /^ /{print; next} {take=0}' requirements-dev.lock > $(VENV)/uv.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/uv.lock
