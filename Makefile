@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo turn stop test scale-test image-test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock schema clean
+.PHONY: setup packages demo turn stop test scale-test image-test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock sbom schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -91,6 +91,9 @@ lock: $(READY)  ## pin what requirements*.txt ask for
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements-scale.txt -o requirements-scale.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements-dev.txt -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 requirements-llm.txt -o requirements-llm.lock
+
+sbom: setup  ## write .loop/sbom.json: what the image holds, as CycloneDX
+	$(BIN)/python -m local.sbom $(CLOSED_LOOP_HOME)/sbom.json
 
 schema: $(READY)  ## the JSON Schema of product files
 	$(BIN)/python -m include.product
