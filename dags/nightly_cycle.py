@@ -1,7 +1,6 @@
 """### Nightly cycle
 Starts a turn of the loop every night, at 02:00 UTC or when CLOSED_LOOP_NIGHT (cron) and CLOSED_LOOP_NIGHT_ZONE say: one event for
-each product. A product whose file is broken is left out and
-shows as an import error of its own; the others turn on.
+each product. A product whose file is broken is left out and shows as an import error of its own; the others turn on.
 """
 
 import os
