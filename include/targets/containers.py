@@ -64,7 +64,15 @@ class Containers:
             for item in replicas:
                 found = there.get(item.name) or {"Id": self._create(item), "State": "created"}
                 if found["State"] not in ("running", "restarting"):
-                    self.client.start(found["Id"])
+                    self.begin(found["Id"])
+
+    def begin(self, container: str) -> None:
+        """Start a container. Now and then the engine says of one that ends at once that it runs already, and has not started it:
+        whatever fails is tried once more."""
+        try:
+            self.client.start(container)
+        except APIError:
+            self.client.start(container)
 
     def stop(self, names: Collection[str]) -> None:
         with self._engine("a container can't be stopped"):

@@ -100,7 +100,7 @@ class MortalContainers(Containers):
                 self.client.create_network(self.settings.network, internal=True, labels=self._labels())
             found = self._containers().get(KEEPER) or {"Id": self._keeper(replicas[0]), "State": "created"}
             if found["State"] == "created":
-                self.client.start(found["Id"])
+                self.begin(found["Id"])
         super().start(replicas)
 
     def seen(self) -> Mapping[str, Seen]:
