@@ -1,6 +1,6 @@
 """`make chaos | python -m local.docs.reliability`: what runs found, into the table of docs/reliability.md.
 
-Of what is read, the JSON lines with `claim`, `command` and `found` become rows, each in place of the one with the same claim; all
+Of what is read, the JSON lines with `claim`, `command` and `found` become rows, each in place of the one of the same command; all
 lines are passed on.
 """
 
@@ -14,7 +14,7 @@ from local.docs.markdown import cell, code, table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 HEAD = ["claim", "shown by", "found", "on"]
-Rows = dict[str, list[str]]  # by claim
+Rows = dict[str, list[str]]  # by command
 
 
 def rows_of(lines: Iterable[str], today: date) -> Rows:
@@ -23,14 +23,14 @@ def rows_of(lines: Iterable[str], today: date) -> Rows:
     for line in lines:
         said = json.loads(line) if line.startswith("{") else {}
         if "claim" in said:
-            found[cell(said["claim"])] = [cell(said["claim"]), code(said["command"]), cell(said["found"]), today.isoformat()]
+            found[code(said["command"])] = [cell(said["claim"]), code(said["command"]), cell(said["found"]), today.isoformat()]
     return found
 
 
 def merged(page: str, new: Rows) -> str:
     """`page` with its table, which is the last thing on it, brought up to date."""
     text, _, old = page.partition(f"| {' | '.join(HEAD)} |\n")
-    known = {cells[0]: cells for line in old.splitlines()[1:] if (cells := line.strip("| ").split(" | "))}
+    known = {cells[1]: cells for line in old.splitlines()[1:] if (cells := line.strip("| ").split(" | "))}
     return text + table(HEAD, (known | new).values())
 
 

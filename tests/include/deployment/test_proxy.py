@@ -13,6 +13,8 @@ from include.artifacts import Artifacts
 from include.deployment.environment import Environment
 from include.deployment.run import deploy, ensure_running
 from include.deployment.status import status
+from include.deployment.traffic import PROCESSES
+from include.product import Product
 from tests.include.deployment.shop import Customers, ask, candidate, parent, product, run_of, worker
 from tests.include.deployment.test_faults import pid_of, settled, until
 from tests.include.deployment.test_ring import RING
@@ -23,6 +25,11 @@ def another(place: Environment, before: int, customers: Customers) -> None:
     until(lambda: worker(place) != before)
     asked = customers.asked
     until(lambda: customers.asked > asked + 20)
+
+
+def all_there(shop: Product) -> None:
+    """Wait until supervisord, HAProxy and both replicas run, and nothing that was before."""
+    until(lambda: status(shop)["processes"] == 1 + PROCESSES + 2)
 
 
 @pytest.mark.parametrize("who", ["worker", "master"])
@@ -40,6 +47,7 @@ def test_killed_it_refuses_nobody(ledger: Engine, artifacts: Artifacts, who: str
             another(place, before, customers)
     assert customers.failures == []
     assert customers.again <= 5 * 2  # once each, at most
+    all_there(shop)
     settled(ledger, shop, "1.0.0")
 
 
@@ -71,7 +79,7 @@ def test_what_it_is_doing_it_ends_before_it_goes(ledger: Engine, artifacts: Arti
         time.sleep(0.3)  # it is with a replica by now, which takes a second
         Environment(changed).share("1.0.0", 100)
         assert b"200" in b"".join(iter(lambda: customer.recv(65536), b"")).partition(b"\r\n")[0]
-    until(lambda: status(changed)["processes"] == 1 + 3 + 2)  # the worker that was is gone
+    all_there(changed)  # the worker that was is gone
 
 
 def test_whoever_kills_what_keeps_it_waits_for_supervisord(ledger: Engine, artifacts: Artifacts) -> None:
@@ -82,6 +90,7 @@ def test_whoever_kills_what_keeps_it_waits_for_supervisord(ledger: Engine, artif
     deploy(ledger, shop, run_of("1.0.0"), artifacts)
     os.kill(pid_of("/bin/sh -c"), signal.SIGKILL)
     until(lambda: _answers(shop.deployment.port if shop.deployment else 0))
+    all_there(shop)
     settled(ledger, shop, "1.0.0")
 
 
@@ -96,6 +105,7 @@ def test_a_configuration_that_was_broken_on_disk_is_mended(ledger: Engine, artif
     until(lambda: Environment(shop).haproxy.description() is None)
     ensure_running(ledger, shop, artifacts)
     assert ask(shop.deployment.port) == (200, "1.0.0")
+    all_there(shop)
     settled(ledger, shop, "1.0.0")
 
 
