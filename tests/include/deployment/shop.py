@@ -151,17 +151,17 @@ class Customers:
         connection.close()
 
     def _answer(self, connection: http.client.HTTPConnection, method: str, keep: bool) -> tuple[int, str]:
-        headers = {} if keep else {"connection": "close"}
         try:
-            connection.request(method, "/tea?customer=secret", headers=headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
+            return self._once(connection, method, keep)
         except (ConnectionResetError, BrokenPipeError, http.client.HTTPException):
             if not self.browsers:
                 raise
         self.again += 1
         connection.close()
-        connection.request(method, "/tea?customer=secret", headers=headers)
+        return self._once(connection, method, keep)
+
+    def _once(self, connection: http.client.HTTPConnection, method: str, keep: bool) -> tuple[int, str]:
+        connection.request(method, "/tea?customer=secret", headers={} if keep else {"connection": "close"})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 
