@@ -227,7 +227,7 @@ class LocalAirflow:
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json", **(headers or {})},  # noqa: S310 - our own http URL
                                          method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the same
+            with urllib.request.urlopen(request, timeout=150) as answer:  # noqa: S310 - the same; the database may be waited for 60 s
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise RefusedError(error.code, error.read().decode(errors="replace")[:2000]) from error
