@@ -28,9 +28,9 @@ from include.voc_aggregation.mapping import mapped, voice_id
 from include.voc_aggregation.second import Pipeline
 from include.voc_aggregation.slices import Part, Planned, Slices, mapping_of, table
 from include.voc_aggregation.sources import opened
-from include.voc_aggregation.sources.files import FileChannel, Slice, unmarked
+from include.voc_aggregation.sources.files import FileChannel, unmarked
 from include.voc_aggregation.sources.inbox import InboxChannel, InboxSource
-from include.voc_aggregation.sources.source import Chunk, Source
+from include.voc_aggregation.sources.source import Chunk, Slice, Source
 from include.voc_aggregation.spool import Spool
 
 log = logging.getLogger(__name__)

@@ -33,7 +33,8 @@ from include.redaction import excerpt
 from include.voc_aggregation import store
 from include.voc_aggregation.features import WIDTH
 from include.voc_aggregation.hearing import PIECE, Understood
-from include.voc_aggregation.sources.files import FileChannel, Slice, Start
+from include.voc_aggregation.sources.files import FileChannel
+from include.voc_aggregation.sources.source import Slice, Start
 from include.voc_aggregation.spool import Row, encoded
 
 log = logging.getLogger(__name__)

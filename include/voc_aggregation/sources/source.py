@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
@@ -42,6 +42,20 @@ class Chunk:
 
 
 Row = tuple[str, dict[str, Any]] | BadRow
+
+
+class Start(NamedTuple):
+    """Where to read on: how far into the file (for Parquet 0), and how many lines (or rows) come before that."""
+
+    end: int
+    lines: int
+
+
+class Slice(NamedTuple):
+    """Some rows of a file, one after the other; `start` is None at the file's beginning."""
+
+    start: Start | None
+    rows: int
 
 
 class Source(Protocol):
