@@ -10,13 +10,13 @@ import logging
 import random
 import socket
 import ssl
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from ipaddress import IPv6Address, ip_address
+from time import monotonic, sleep
 from typing import Any, Protocol, Self
 
 import httpx
@@ -88,7 +88,7 @@ class Client:
     def __init__(self, site: Site, secrets: Mapping[str, str]) -> None:
         self._site, self._secrets = site, secrets
         self._origin = _origin(httpx.URL(site.url))
-        self._end = time.monotonic() + site.total_seconds
+        self._end = monotonic() + site.total_seconds
         own = {"User-Agent": "closed-loop", "Accept": "application/json"}
         self._http = httpx.Client(trust_env=False, verify=_tls(), timeout=site.timeout_seconds,
                                   headers=own | dict(site.headers))
@@ -124,10 +124,10 @@ class Client:
         raise AssertionError
 
     def _wait(self, url: httpx.URL, reason: str, seconds: float) -> None:
-        if time.monotonic() + seconds > self._end:
+        if monotonic() + seconds > self._end:
             raise UnavailableError(f"{shown(url)}: {reason}; to wait {seconds:.0f} s more would be longer than total_seconds")
         log.info("%s: %s; trying again in %.1f s", shown(url), reason, seconds)
-        time.sleep(seconds)
+        sleep(seconds)
 
     def _redirected(self, method: str, url: httpx.URL, headers: Mapping[str, str], body: Any) -> Answer:
         for _ in range(REDIRECTS + 1):
@@ -154,7 +154,7 @@ class Client:
             return Answer(response.status_code, found, content, url)
 
     def _in_time(self, url: httpx.URL) -> None:
-        if time.monotonic() > self._end:
+        if monotonic() > self._end:
             raise UnavailableError(f"{shown(url)}: took longer than {self._site.total_seconds:g} s")
 
     def _body(self, url: httpx.URL, response: httpx.Response) -> bytes:

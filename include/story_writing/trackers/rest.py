@@ -1,8 +1,8 @@
 """A tracker's REST API: JSON both ways, pages by Link header, and its status codes as errors that say what and where."""
 
 import json
-import time
 from collections.abc import Iterator
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -80,12 +80,12 @@ class Rest:
         self._check(answer)
 
     def _sent(self, method: str, path: str, body: Any) -> Answer:
-        if self._wrote is not None and (left := self._wrote + self._site.pause_seconds - time.monotonic()) > 0:
-            time.sleep(left)
+        if self._wrote is not None and (left := self._wrote + self._site.pause_seconds - monotonic()) > 0:
+            sleep(left)
         try:
             return self._client.send(method, self.url(path), {}, body)
         finally:
-            self._wrote = time.monotonic()
+            self._wrote = monotonic()
 
     def url(self, path: str, **query: str | int) -> httpx.URL:
         """The URL of `path` (percent-encoded where it must be) below the API's."""

@@ -490,7 +490,7 @@ class TestFaults:
 
     def test_between_writes_it_pauses(self, ledger: Engine, github: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
         slept: list[float] = []
-        monkeypatch.setattr("include.story_writing.trackers.rest.time.sleep", slept.append)
+        monkeypatch.setattr("include.story_writing.trackers.rest.sleep", slept.append)
         for n in range(3):
             rows.story(ledger, f"S-{n}")
         sync(ledger, github, 0, pause_seconds=1)

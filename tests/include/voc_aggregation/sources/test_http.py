@@ -120,7 +120,7 @@ def test_an_unchanged_answer_is_not_sent_again() -> None:
 
 def test_it_waits_when_it_is_throttled_and_tries_again_when_the_server_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", waited.append)
+    monkeypatch.setattr(client, "sleep", waited.append)
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     replies = [Reply(status=429, headers={"Retry-After": "7"}), Reply(status=503, headers={"Retry-After": soon}),
                Reply(status=500), Reply([record(1), record(2)], cut=20), Reply([record(1)])]
