@@ -7,7 +7,7 @@ that editors use (`include/products/schema.json`).
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,11 @@ def home() -> Path:
     return Path(os.environ.get("CLOSED_LOOP_HOME") or Path(__file__).resolve().parents[1] / ".loop")
 
 
-def products() -> tuple[list[Product], list[Broken]]:
-    """All products that can be read, by name, and the files that can't: one broken file spoils no other."""
+def products(files: Iterable[Path] | None = None) -> tuple[list[Product], list[Broken]]:
+    """All products that can be read, by name, or those of `files`; and the files that can't: one broken file spoils no other."""
     good: dict[str, Product] = {}
     broken: list[Broken] = []
-    for path in product_files():
+    for path in product_files() if files is None else files:
         try:
             product = read_product(path)
             if product.name in good:

@@ -20,11 +20,11 @@ def product_files() -> list[Path]:
 def phase_hours(phase: str) -> set[float]:
     """The hours that some product gives `phase` instead of what is usual. Files that give none to any are not read further:
     this is asked whenever a DAG file is read."""
-    if not any(b"phase_hours" in _bytes(path) for path in product_files()):
+    if not (saying := [path for path in product_files() if b"phase_hours" in _bytes(path)]):
         return set()
     from include.product import products
 
-    found = (product.alerts.hours_of(phase) for product in products()[0] if product.alerts)
+    found = (product.alerts.hours_of(phase) for product in products(saying)[0] if product.alerts)
     return {hours for hours in found if hours is not None}
 
 
