@@ -13,6 +13,8 @@ from types import SimpleNamespace
 from typing import cast
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fastapi import HTTPException
 from hypothesis import given
@@ -34,9 +36,9 @@ from include.ledger.runs import Run
 from include.manifests import components_in
 from include.markup import html_text, markdown, plain
 from include.monitoring_rollups import formats, openslo
-from include.monitoring_rollups.sources import openmetrics, prometheus_api
+from include.monitoring_rollups.sources import openmetrics, prometheus_api, tables
 from include.parts.channels import FileSource
-from include.parts.monitoring import JsonFields, OpenMetricsSource, PrometheusSource
+from include.parts.monitoring import JsonFields, OpenMetricsSource, PrometheusSource, TableSource
 from include.product import read_product
 from include.ranges import Range
 from include.redaction import redact
@@ -70,7 +72,7 @@ def at(content: bytes, name: str) -> Iterator[Path]:
 
 def good(name: str) -> bytes:
     """A document that the reader of that name takes."""
-    return tar() if name == "release.tar" else (GOOD / name).read_bytes()
+    return MADE[name]() if name in MADE else (GOOD / name).read_bytes()
 
 
 def text(read: Callable[[str], object]) -> Callable[[bytes], object]:
@@ -116,6 +118,24 @@ def tar() -> bytes:
             info.type, info.linkname = kind, link
             file.addfile(info)
     return buffer.getvalue()
+
+
+def parquet() -> bytes:
+    """What a reader of voices and one of requests can read."""
+    buffer = BytesIO()
+    pq.write_table(pa.table({"id": ["1", "2", "3"], "text": ["The coupon fails", "쿠폰", None], "path": ["/a", "/b", "/a"],
+                             "time": [1.7e9, 1.8e9, 1.9e9], "ms": ["1", "2", None]}), buffer, row_group_size=2)
+    return buffer.getvalue()
+
+
+MADE = {"release.tar": tar, "reviews.parquet": parquet, "requests.parquet": parquet}
+
+
+def requests(content: bytes) -> object:
+    with at(content, "requests.parquet") as path:
+        columns = {"at": "time", "route": "path", "took": "ms"}
+        source = TableSource.model_validate({"name": "s", "kind": "table", "path": str(path), "columns": columns})
+        return tables.read(source, path, None)
 
 
 def answering(content: bytes) -> Client:
@@ -191,6 +211,7 @@ READERS: dict[str, Reader] = {
     "openapi.yaml": Reader(changed_contract, (contracts.UnreadableError,)), "Dockerfile": Reader(text(dockerfile.problems)),
     "commit.txt": Reader(text(commit)), "haproxy.log": Reader(formats.haproxy), "combined.log": Reader(formats.combined),
     "json.log": Reader(partial(formats.any_json, fields=JsonFields(at="at", took="ms"))),
+    "reviews.parquet": Reader(voices("parquet"), (InputError,)), "requests.parquet": Reader(requests, (InputError,)),
     "metrics.txt": Reader(metrics, (InputError,)), "prometheus.json": Reader(prometheus, (InputError,)),
     **{name: Reader(partial(components_in, name)) for name in MANIFESTS},
 }

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,9 +23,11 @@ from include.monitoring_rollups.counting import NO_NAMES, Counting, Ints, Names,
 from include.monitoring_rollups.formats import LATEST, PER_SECOND, UNKNOWN
 from include.monitoring_rollups.rollup import NO_VERSION, route_of, timed
 from include.monitoring_rollups.sources.reading import Reading, points
+from include.parquet import Room, is_text, texts, unpacked, valid
 from include.parts.monitoring import TableColumns, TableSource
 
 BATCH = 2**20  # rows
+LONGEST = 100  # bytes of a time or a number that is written as text, on average
 TAIL = 65_536  # bytes at a Parquet file's end: all that tells what it holds
 SECONDS = 1e11  # what is less is no ms
 Rows = tuple[Ints, Names, Names, Ints, NDArray[np.bool_]]  # minute, version, route, bucket, whether it failed
@@ -70,13 +72,25 @@ def wanted(source: TableSource) -> list[str]:
 
 def _batches(path: Path, names: list[str], columns: TableColumns) -> Iterator[pa.Table]:
     try:
-        if gone := sorted(set(names) - set(pq.read_schema(path).names)):
-            raise InputError(f"{path}: has no column {', '.join(gone)}")
-        with pq.ParquetFile(path, read_dictionary=[name for name in (columns.route, columns.version) if name]) as file:
+        with pq.ParquetFile(path, read_dictionary=texts(pq.read_schema(path), names, path)) as file:
+            room = Room(file, names, path.stat().st_size, path)
             for batch in _ahead(file.iter_batches(BATCH, columns=names)):
-                yield pa.Table.from_batches([batch])
+                room.take(batch)
+                yield _written_out(batch, {columns.route, columns.version}, path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: can't be read: {str(error)[:300]}") from error
+
+
+def _written_out(batch: pa.RecordBatch, names: Container[str | None], path: Path) -> pa.Table:
+    """Columns of text in which times and numbers are looked for have a value a row; `names` stay dictionaries."""
+    table = pa.Table.from_batches([batch])
+    for place, column in enumerate(batch.columns):
+        if is_text(column.type):
+            name, column = table.column_names[place], valid(column)
+            if name not in names and unpacked(column) > LONGEST * BATCH:
+                raise InputError(f"{path}: the column {name!r} holds long texts, neither times nor numbers")
+            table = table.set_column(place, name, column if name in names else column.dictionary_decode())
+    return table
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -12,10 +12,9 @@ from include.errors import InputError
 from include.parts.channels import FileSource
 from include.product import home
 from include.voc_aggregation.sources import parquet, text
-from include.voc_aggregation.sources.source import Chunk, Cursor, Slice, Start, frame
+from include.voc_aggregation.sources.source import MOST_SLICES, Chunk, Cursor, Slice, Start, frame
 from include.voc_aggregation.sources.storage import FsspecFile, LocalFile, S3File, Stored
 
-MOST_SLICES = 500  # Airflow maps a task over at most 1,024 values
 _MARKED = 1 << 16  # bytes at a file's beginning and end by which it is known again
 
 

@@ -1,15 +1,14 @@
 """The rows of a Parquet file, batch by batch."""
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.errors import InputError
-from include.parquet import Room, is_text
+from include.parquet import Room, is_text, texts, valid
 from include.parts.channels import FileSource
 from include.voc_aggregation.sources import source as base
 from include.voc_aggregation.sources.source import Chunk, Slice, Start
@@ -19,7 +18,7 @@ from include.voc_aggregation.sources.storage import Stored
 def chunks(source: FileSource, path: Stored, start: Start | None, count: int | None) -> Iterator[Chunk]:
     """See `files.chunks`."""
     names = source.columns.names()
-    with path.open() as raw, pq.ParquetFile(raw, read_dictionary=_texts(raw, names, path)) as file:
+    with path.open() as raw, pq.ParquetFile(raw, read_dictionary=texts(pq.read_schema(raw), names, path)) as file:
         room = Room(file, names, int(path.state()["size"]), path)
         first = start.lines if start else 0
         last = file.metadata.num_rows if count is None else first + count
@@ -35,21 +34,10 @@ def chunks(source: FileSource, path: Stored, start: Start | None, count: int | N
             row += len(rows)
 
 
-def _texts(raw: BinaryIO, names: list[str], path: Stored) -> list[str]:
-    """Those of the columns that hold text or bytes: read as dictionaries, values that come again take no more memory than in the
-    file. Raises InputError where a column is not there or holds no plain values."""
-    schema = pq.read_schema(raw)
-    if missing := [name for name in names if name not in schema.names]:
-        raise InputError(f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(schema.names)[:300]}")
-    if nested := [name for name in names if pa.types.is_nested(schema.field(name).type)]:
-        raise InputError(f"{path}: the column {nested[0]!r} holds no plain values")
-    return [name for name in names if is_text(schema.field(name).type)]
-
-
 def _values(column: pa.Array) -> list[Any]:
     if not isinstance(column, pa.DictionaryArray):
         return list(column.to_pylist())
-    values = column.dictionary.to_pylist()
+    values = (valid(column) if is_text(column.type) else column).dictionary.to_pylist()
     return [None if place is None else values[place] for place in column.indices.to_pylist()]
 
 
@@ -64,5 +52,6 @@ def cuts(path: Stored, most: int) -> Iterator[Slice]:
     """See `files.cuts`."""
     with path.open() as raw, pq.ParquetFile(raw) as file:
         count = file.metadata.num_rows
+    most = max(most, count // base.MOST_SLICES)
     for first in range(0, count, most):
         yield Slice(Start(0, first), min(most, count - first))

@@ -10,6 +10,7 @@ from include.errors import InputError
 
 CHUNK_ROWS = 20_000
 CHUNK_CHARACTERS = 30_000_000
+MOST_SLICES = 500  # Airflow maps a task over at most 1,024 values
 Cursor = dict[str, Any]
 
 

@@ -1,5 +1,6 @@
 """CSV files that grow and Parquet files that come."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from include.key import Key
 from include.ledger.runs import Result, Run
 from include.ledger.tables import rollups, series_minutes
 from include.monitoring_rollups.run import roll_up
+from include.monitoring_rollups.sources import tables
 from tests import rows
 from tests.conftest import NOW
 
@@ -96,6 +98,47 @@ def test_files_that_can_not_be_trusted(ledger: Engine, tmp_path: Path, spoil: st
     elif spoil == "cut":
         path.write_bytes(path.read_bytes()[:-50])
     found = roll(ledger, "b", path, columns=columns)
-    problem = {"rewritten": "another file than the one that was read", "cut": "can't be read", "column": "has no column nowhere"}
+    problem = {"rewritten": "another file than the one that was read", "cut": "can't be read", "column": "no column 'nowhere'"}
     assert problem[spoil] in found["problems"]["file"]
     assert found["requests"] == 0
+
+
+def bomb(**columns: pa.Array) -> pa.Table:
+    """800 requests at the same time, of one route."""
+    rest = {"time": pa.array([1_800_000_000] * 800), "path": pa.array(["/a"] * 800), "ms": pa.array([1] * 800)}
+    return pa.table(rest | columns)
+
+
+LONG = "spam " * 20_000  # times 800: 80 MB
+BOMBS = {
+    **{f"{kind} in {name}": lambda kind=kind, name=name: bomb(**{name: pa.array([LONG] * 800, kind)})
+       for kind in (pa.string(), pa.string_view(), pa.binary()) for name in ("time", "path", "ms")},
+    "rows": lambda: pa.table(dict.fromkeys(("time", "path", "ms"), pa.array(np.zeros(4_000_000, dtype="int64")))),
+    "wide values": lambda: bomb(path=pa.array([b"x" * 100_000] * 800, pa.binary(100_000))),
+    "lists": lambda: bomb(path=pa.array([["/a"]] * 800))}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_parquet_bomb_is_refused(ledger: Engine, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(BOMBS[name](), path, compression="zstd", dictionary_pagesize_limit=2**26)
+    assert path.stat().st_size < 100_000
+    found = roll(ledger, "a", path, columns={"at": "time", "route": "path", "took": "ms"})
+    assert re.search("unpacks to more than 200 times its size|holds no plain values", found["problems"]["file"])
+    assert (found["requests"], rows.get(ledger, rollups)) == (0, [])
+
+
+def test_text_that_is_none_is_read_as_far_as_it_is(ledger: Engine, tmp_path: Path) -> None:
+    raw = pa.array([b"/caf\xe9", b"/tea"])
+    lying = pa.Array.from_buffers(pa.string(), 2, raw.buffers())
+    for name, column in (("text", lying), ("bytes", raw)):
+        pq.write_table(pa.table({"time": [1.8e9, 1.8e9], "path": column, "ms": column}), path := tmp_path / f"{name}.parquet")
+        assert roll(ledger, name, path, columns={"at": "time", "route": "path", "took": "ms"})["requests"] == 2
+    assert {row["route"] for row in rows.get(ledger, rollups)} == {"/caf�", "/tea"}
+
+
+def test_long_texts_are_no_numbers(ledger: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "BATCH", 100)
+    pq.write_table(pa.table({"time": ["2027-01-15T08:00:00Z " + " " * 100] * 100}), tmp_path / "a.parquet")
+    found = roll(ledger, "a", tmp_path / "a.parquet", columns={"at": "time"})
+    assert "the column 'time' holds long texts, neither times nor numbers" in found["problems"]["file"]

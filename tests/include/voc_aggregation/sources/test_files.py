@@ -137,6 +137,13 @@ def test_a_parquet_bomb_is_refused_before_it_unpacks(tmp_path: Path, how: dict[s
         read(tmp_path / "a.parquet", "parquet")
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.binary()])
+def test_bytes_in_a_parquet_file_that_are_no_text(tmp_path: Path, kind: pa.DataType) -> None:
+    lying = pa.Array.from_buffers(kind, 2, pa.array([b"caf\xe9", "차".encode()]).buffers())
+    pq.write_table(pa.table({"id": ["1", "2"], "text": lying}), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", "parquet") == ([("row 1", "1", "caf�"), ("row 2", "2", "차")], [])
+
+
 def test_a_missing_file_an_unknown_encoding_and_a_missing_parquet_column(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         read(tmp_path / "none.csv")
