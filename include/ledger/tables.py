@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 
@@ -137,10 +138,13 @@ themes = Table("themes", metadata, _key("id"), _word("product"), _text("name"), 
                _number("trend_low"), _number("trend_high"), _at("emerging_since", True), _text("summary", True),
                _word("severity", True), Column("weeks", JSON(none_as_null=True)),
                Index(None, "product", "status"), Index(None, "product", "size", "id"), Index(None, "product", "last_seen", "id"))
-# `home`: the theme that a voice came from or would be in, had that theme not been merged into `theme_id`.
+# `home`: the theme that a voice came from or would be in, had that theme not been merged into `theme_id`. A theme has few quotes,
+# and may have millions of voices.
 theme_voices = Table("theme_voices", metadata, _key("theme_id", "themes.id"), _key("voice_id", "voices.id"),
                      _number("similarity"), Column("quote", Boolean, nullable=False, default=False), _word("home", True),
-                     Index(None, "voice_id"))
+                     Index(None, "voice_id"),
+                     Index("ix_theme_voices_quoted", "theme_id", "voice_id",
+                           sqlite_where=text("quote = 1"), postgresql_where=text("quote")))
 # What became of a theme: created, merged, split, renamed, undone, emerging, reopened, resolved. Never rewritten.
 theme_events = Table("theme_events", metadata, _key("theme_id"), _key("run_id"), _key("kind"), _at("at"), _json("detail"))
 
