@@ -12,7 +12,8 @@ from include.parts.alerts import AlertChannel
 from include.product import Product
 
 Row = dict[str, Any]
-DROPPED, SENT, WAITING = "dropped", "sent", "waiting"
+DROPPED, SENT, WAITING, SENDING, FAILED = "dropped", "sent", "waiting", "sending", "failed"
+UNTOLD = (WAITING, FAILED, SENDING)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _of(signal: Mapping[str, Any], told: Mapping[tuple[str, datetime, str], str]
     heard = opening == SENT or "opened" not in channel.states
     rows = [_row(episode, state, channel, signal, WAITING, at) for state in channel.states
             if wanted[state] and (*episode, state) not in told and (state == "opened" or heard)]
-    stale = [state for state in ("opened", "acknowledged") if over and told.get((*episode, state)) in {WAITING, "failed"}]
+    stale = [state for state in ("opened", "acknowledged") if over and told.get((*episode, state)) in {WAITING, FAILED}]
     return rows + [_row(episode, state, channel, signal, DROPPED, at) for state in stale]
 
 

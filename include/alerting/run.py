@@ -1,6 +1,7 @@
 """What the alerting DAG calls: a look at the loop itself, and at what is known of incidents."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -9,6 +10,7 @@ from include.alerting import store
 from include.alerting.incidents import Incident, grouped, opening
 from include.alerting.late import over
 from include.alerting.postmortem import as_html, as_markdown, draft, figures_of
+from include.alerting.telling import GIVE_UP
 from include.alerting.watch import silent, stuck
 from include.artifacts import Artifacts
 from include.ledger.engine import reading, upsert
@@ -18,6 +20,22 @@ from include.ledger.tables import incidents
 from include.product import Product
 
 Row = Mapping[str, Any]
+
+
+def stirs(engine: Engine, product: Product, at: datetime) -> bool:
+    """Whether a look at `product`, or telling what it found, would come to anything at the time `at`.
+
+    One task asks this of all products every few minutes, so that those about which there is nothing to say take none.
+    """
+    if (settings := product.alerts) is None:
+        return False
+    with reading(engine) as connection:
+        if store.unsettled(connection, product, at - GIVE_UP):
+            return True
+        closed = store.closed(connection, product)
+        return bool(silent(product, store.heard(connection, product, at), settings.silent_hours)
+                    or stuck(product, store.waiting(connection, product), at, settings.gate_hours)
+                    or any(opening(row) not in closed for row in store.grave(connection, product, at)))
 
 
 def look(engine: Engine, product: Product, run: Run, artifacts: Artifacts) -> Result:

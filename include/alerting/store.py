@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select
 
 from include.alerting.incidents import GRAVE, Fact, Incident, timeline
+from include.alerting.messages import UNTOLD
 from include.alerting.watch import LOG, TRAFFIC, Speech, Waiting
 from include.ledger.tables import (
     alerts,
@@ -95,6 +96,15 @@ def open_incidents(connection: Connection, product: Product) -> dict[str, dict[s
     """The rows of incidents that are not over, by id."""
     return {row["id"]: dict(row) for row in connection.execute(select(incidents).where(
         incidents.c.product == product.name, incidents.c.status == "open").order_by(incidents.c.id)).mappings()}
+
+
+def unsettled(connection: Connection, product: Product, since: datetime) -> bool:
+    """Whether a signal is open, or ended after `since`, or an alert or an incident waits for what comes."""
+    found = [select(signals.c.fingerprint).where(signals.c.product == product.name, or_(
+                 signals.c.status == "open", signals.c.last_at > since)),
+             select(alerts.c.fingerprint).where(alerts.c.product == product.name, alerts.c.status.in_(UNTOLD)),
+             select(incidents.c.id).where(incidents.c.product == product.name, incidents.c.status == "open")]
+    return any(connection.execute(query.limit(1)).first() for query in found)
 
 
 def closed(connection: Connection, product: Product) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, and_, or_, select, update
 
-from include.alerting.messages import DROPPED, SENT, WAITING, alert, due
+from include.alerting.messages import DROPPED, FAILED, SENDING, SENT, UNTOLD, WAITING, alert, due
 from include.alerting.sending import Notify, UntoldError, send
 from include.connection import Connections
 from include.ledger.engine import reading, upsert, writing
@@ -24,7 +24,7 @@ from include.product import Product
 
 log = logging.getLogger(__name__)
 GIVE_UP = timedelta(days=1)
-SENDING, FAILED, GIVEN_UP = "sending", "failed", "given_up"
+GIVEN_UP = "given_up"
 Row = dict[str, Any]
 
 
@@ -74,7 +74,7 @@ def _open(engine: Engine, product: Product, channel: AlertChannel) -> Sequence[t
     """What is to be sent, the oldest first, with the signal that each is about. One that has opened again since is told anew."""
     joined = and_(alerts.c.fingerprint == signals.c.fingerprint, alerts.c.opened_at == signals.c.first_at)
     query = select(alerts, signals).join(signals, joined).where(
-        alerts.c.product == product.name, alerts.c.channel == channel.name, alerts.c.status.in_((WAITING, FAILED, SENDING)))
+        alerts.c.product == product.name, alerts.c.channel == channel.name, alerts.c.status.in_(UNTOLD))
     with reading(engine) as connection:
         rows = connection.execute(query.order_by(alerts.c.made_at, alerts.c.fingerprint, alerts.c.state)).all()
     own = len(alerts.columns)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, insert, update
 
 from include.alerting.__main__ import main
 from include.alerting.late import note
-from include.alerting.run import look
+from include.alerting.run import look, stirs
 from include.artifacts import Artifacts
 from include.errors import InputError
 from include.key import Key
@@ -231,3 +231,43 @@ def prepare(engine: Engine, folder: Path) -> None:
 
 def test_a_kill_changes_nothing(migrated: Path, tmp_path: Path) -> None:
     assert ledger_after_kills(migrated, tmp_path, f"{__name__}:scenario", at_most=6) > 3
+
+
+def settled(engine: Engine, artifacts: Artifacts, product: Product, number: int) -> dict[str, Any]:
+    """What a look does, where somebody looked before."""
+    return {name: found for name, found in look(engine, product, a_run(number), artifacts).items() if found}
+
+
+def test_a_product_stirs_only_where_a_look_comes_to_something(ledger: Engine, artifacts: Artifacts) -> None:
+    assert not stirs(ledger, rows.product(), NOW)  # it declares no alerts
+    hear(ledger, 3, *range(-12, -4))
+    assert not stirs(ledger, shop(), NOW - 4 * DAY)
+    assert not settled(ledger, artifacts, shop(), 0)
+    hear(ledger, 0, *range(-4, 0))
+    assert stirs(ledger, shop(), NOW)  # a source is silent
+    look(ledger, shop(), a_run(1), artifacts)
+    assert stirs(ledger, shop(silent_hours={"reviews": 900}), NOW)  # its signal is open
+    look(ledger, shop(silent_hours={"reviews": 900}), a_run(2), artifacts)
+    assert stirs(ledger, shop(silent_hours={"reviews": 900}), NOW)  # that it is over may have to be told
+    assert not stirs(ledger, shop(silent_hours={"reviews": 900}), NOW + 2 * DAY)
+    assert not settled(ledger, artifacts, shop(silent_hours={"reviews": 900}), 3)
+
+
+def test_a_product_stirs_while_somebody_is_to_be_told(ledger: Engine) -> None:
+    rows.release(ledger, "1.1.0", status="candidate", at=NOW - 100 * HOUR)
+    assert stirs(ledger, shop(gate_hours=99), NOW)
+    assert not stirs(ledger, shop(gate_hours=101), NOW)
+    told = {"fingerprint": "f", "opened_at": NOW, "state": "opened", "channel": "mail", "product": "shop", "attempts": 1,
+            "problem": None, "made_at": NOW, "tried_at": NOW, "sent_at": None}
+    for status, expected in (("sent", False), ("given_up", False), ("failed", True), ("sending", True), ("waiting", True)):
+        rows.put(ledger, alerts, told | {"status": status})
+        assert stirs(ledger, shop(gate_hours=101), NOW) is expected, status
+
+
+def test_a_product_stirs_for_a_grave_signal_until_it_has_its_incident(ledger: Engine, artifacts: Artifacts) -> None:
+    old = NOW - 10 * DAY
+    rows.put(ledger, signals, signal(severity="critical", status="resolved", first_at=old, last_at=old))
+    assert stirs(ledger, shop(), NOW)
+    look(ledger, shop(), a_run(), artifacts)
+    assert [row["status"] for row in rows.get(ledger, incidents)] == ["resolved"]
+    assert not stirs(ledger, shop(), NOW)
