@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from time import monotonic, sleep
 from typing import Any, Protocol, Self
 
@@ -31,6 +31,7 @@ FIRST_WAIT = 0.5  # seconds; doubled each time
 LONGEST_WAIT = 60.0
 SPENT_WAIT = 60.0  # after a limit that doesn't say when it ends; what GitHub asks for
 REDIRECTS = 5
+NAT64 = IPv6Network("64:ff9b::/96")
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _SAFE_AGAIN = {"GET", "PUT", "PATCH", "DELETE"}  # what comes to the same when it is done twice
 
@@ -197,10 +198,18 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 def _public(url: httpx.URL, address: str) -> None:
     found = ip_address(address.partition("%")[0])
-    found = (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
-    if not found.is_global or found.is_multicast:
+    if any(not one.is_global or one.is_multicast for one in _meant(found)):
         raise InputError(f"{shown(url)}: {url.host} has the address {address}, which is not public; "
                          "where that is meant, name the host in allow_hosts")
+
+
+def _meant(address: IPv4Address | IPv6Address) -> set[IPv4Address | IPv6Address]:
+    """The address, or that of IPv4 behind it, mapped (RFC 4291), by 6to4 (RFC 3056), Teredo (RFC 4380) or NAT64 (RFC 6052)."""
+    if isinstance(address, IPv4Address):
+        return {address}
+    inner = {address.ipv4_mapped, address.sixtofour, *(address.teredo or ()),
+             IPv4Address(int(address) & 0xFFFF_FFFF) if address in NAT64 else None}
+    return {one for one in inner if one} or {address}
 
 
 def secrets(auth: Auth, connection: Connection) -> Mapping[str, str]:

@@ -3,17 +3,24 @@
 import base64
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
+from zipfile import ZipFile
+
+from pypdfium2 import PdfDocument
+
+STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.S)
 
 
 def places(home: Path, secrets: Mapping[str, str]) -> dict[str, set[str]]:
     """The files under `home` that hold each of `secrets` (by name), relative to it. A secret of several lines is looked for line
-    by line, each of them as it is, in JSON, quoted, escaped for a URL, or in base64, packed with gzip or not; databases and their
-    journals are read as bytes."""
+    by line, each of them as it is, in JSON, quoted, escaped for a URL, or in base64; in a file as it is, in what is packed in it
+    with gzip or zip, and in a PDF's text and streams. Databases and their journals are read as bytes."""
     looked_for = {name: set(_forms(secret)) for name, secret in secrets.items()}
     found: dict[str, set[str]] = {name: set() for name in secrets}
     for path in home.rglob("*"):
@@ -30,8 +37,24 @@ def _content(path: Path) -> bytes:
     content = b""
     with suppress(FileNotFoundError, EOFError, gzip.BadGzipFile, zlib.error):
         content = path.read_bytes()
-        return content + gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+        return content + b"\n".join(_unpacked(content))
     return content
+
+
+def _unpacked(content: bytes) -> Iterator[bytes]:
+    if content.startswith(b"\x1f\x8b"):
+        yield gzip.decompress(content)
+    if content.startswith(b"PK\x03\x04"):
+        with ZipFile(BytesIO(content)) as packed:
+            yield from map(packed.read, packed.namelist())
+    if content.startswith(b"%PDF"):
+        for stream in STREAM.findall(content):  # not all of them are packed
+            with suppress(zlib.error):
+                yield zlib.decompressobj().decompress(stream)
+        with closing(PdfDocument(content)) as document:  # letters are there as numbers of a font's glyphs, broken into lines
+            for page in document:
+                yield "".join(page.get_textpage().get_text_range().split()).encode()
+            yield "\n".join(document.get_metadata_dict().values()).encode()
 
 
 def _forms(secret: str) -> Iterator[bytes]:

@@ -104,6 +104,40 @@ def test_hooks_and_settings_of_the_user_are_not_used(repo: Repo, mirror: Mirror,
     assert not (tmp_path / "called").exists()
 
 
+def test_nothing_that_a_hostile_repository_brings_is_run_or_followed(repo: Repo, mirror: Mirror, tmp_path: Path) -> None:
+    """Hooks and settings of its own, submodules with commands for addresses, filters, links out of its tree, in any order."""
+    called, secret = tmp_path / "called", tmp_path / "secret"
+    secret.write_text("ours")
+    script = repo.path / "evil.sh"
+    script.write_text(f"#!/bin/sh\ntouch {called}\n")
+    script.chmod(0o755)
+    (repo.path / "absolute").symlink_to(secret)
+    (repo.path / "relative").symlink_to("../secret")
+    (repo.path / "folder").symlink_to("..")
+    addresses = (f"ext::{script}", f"file://{tmp_path}", "--upload-pack=./evil.sh", "../../secret")
+    modules = "".join(f'[submodule "m{n}"]\n\tpath = m{n}\n\turl = {url}\n\tupdate = !./evil.sh\n'
+                      for n, url in enumerate(addresses))
+    first = repo.commit("feat: evil", {".gitmodules": modules, ".gitattributes": "* filter=evil diff=evil merge=evil\n",
+                                       "hooks/post-checkout": script.read_text(), ".lfsconfig": "[lfs]\n\turl = file:///\n"})
+    for n in range(len(addresses)):
+        repo.git("update-index", "--add", "--cacheinfo", f"160000,{first},m{n}")
+    repo.git("commit", "--quiet", "--message", "feat: submodules")
+    head = repo.git("rev-parse", "HEAD")
+    hooks = repo.path / ".git" / "hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("post-checkout", "post-merge", "pre-auto-gc", "reference-transaction", "fsmonitor-watchman"):
+        shutil.copy(script, hooks / name)
+    for name in ("core.fsmonitor", "core.sshCommand", "filter.evil.smudge", "filter.evil.clean", "diff.evil.textconv",
+                 "core.pager", "diff.external", "uploadpack.packObjectsHook", "core.alternateRefsCommand", "tar.tar.command"):
+        repo.git("config", name, str(script))
+    assert mirror.fetch() == head
+    assert extract(mirror.archive(head), tmp_path / "tree") == ["absolute", "folder", "relative"]
+    assert {"evil.sh", ".gitmodules"} <= set(mirror.files(head)) and not {"absolute", "m0"} & set(mirror.files(head))
+    assert [list(path.iterdir()) for path in (tmp_path / "tree").glob("m?")] == [[]] * len(addresses)
+    assert not called.exists() and secret.read_text() == "ours"
+    assert not list((mirror.path / "hooks").glob("*"))
+
+
 def test_what_is_not_there_is_named(repo: Repo, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     Path(empty).mkdir()
