@@ -16,7 +16,7 @@ class Decision(HITLOperator):
     """Parks until a person accepts or rejects, with a note. `question` is the task that returns what to ask.
 
     That task's result is a dict: `ask` (whether a person decides), `subject`, `body` (Markdown), and maybe `fields` (what the
-    form shows in the operator's `fields`), `assigned` (ids of the users who may answer), `timeout_hours` and `on_timeout`
+    form shows in the operator's `fields`), `assigned` (user names of those who may answer), `timeout_hours` and `on_timeout`
     (accept, reject or wait). Returns `{"accepted": bool, "by": str, "note": str, "fields": dict | None}`; `by` is "automatic"
     where nobody was asked and "timeout" where nobody answered in time, and `fields` then None.
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import NullPool, create_engine, make_url
+
 
 def programs() -> Path | None:
     """The folder of PostgreSQL's server programs, where they are installed."""
@@ -70,3 +72,11 @@ def server(binaries: Path) -> Iterator[str]:
     """The URL of one."""
     with running(binaries) as found:
         yield found.url
+
+
+def database(url: str, name: str) -> str:
+    """Make a database on the server of `url`; returns its own URL."""
+    server = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    return f"postgresql+psycopg://postgres@/{name}?host={make_url(url).query['host']}"

@@ -11,7 +11,7 @@ class Approval(Part):
     """Who decides: `automatic`, or a person in the Airflow UI."""
 
     by: Literal["automatic", "person"] = "automatic"
-    assigned: list[str] = Field([], description="Ids of the users who may answer; without any, whoever may write the DAG.")
+    assigned: list[str] = Field([], description="User names of those who may answer; without any, whoever may write the DAG.")
     timeout_hours: float | None = Field(None, gt=0, le=24 * 365, allow_inf_nan=False,
                                         description="Hours until `on_timeout` decides.")
     on_timeout: Literal["accept", "reject", "wait"] = Field("wait", description="What no answer in time means.")

@@ -203,7 +203,7 @@ class Deployment(Part):
     freeze: Freeze = Freeze()
     hooks: Hooks = Hooks()
     ring: Ring | None = Field(None, description="Real users who meet a release before its canary.")
-    approvers: list[str] = Field([], description="Ids of the users who may answer what a deployment asks (a canary that can't "
+    approvers: list[str] = Field([], description="User names of those who may answer what a deployment asks (a canary that can't "
                                                  "tell, a freeze); without any, whoever may write the DAG.")
     answer_hours: float | None = Field(None, gt=0, le=24 * 365, description="No answer within these hours means no.")
     require_provenance: bool | None = Field(None, description=(

@@ -15,8 +15,7 @@ import boto3
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
-from include.ledger.engine import connect
-from tests.postgres import programs, running
+from tests.postgres import database, programs, running
 
 CUT = 5.0  # seconds that S3 is away
 QUEUES = ("default", "docker")
@@ -55,11 +54,11 @@ def celery(home: Path) -> Iterator[Place]:
     assert binaries, "PostgreSQL is not installed"
     with ExitStack() as stack:
         postgres = stack.enter_context(running(binaries))
-        host = databases(postgres.url)
+        ours, airflows = database(postgres.url, "ledger"), database(postgres.url, "airflow")
         (s3, access, cut), redis = stack.enter_context(bucket()), stack.enter_context(broker())
-        ledger = {"conn_type": "postgres", "login": "postgres", "schema": "ledger", "extra": {"host": host}}
-        yield Place(f"postgresql+psycopg://postgres@/ledger?host={host}", f"{s3}/artifacts", settings() | access | SMALL | {
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg://postgres@/airflow?host={host}",
+        ledger = {"conn_type": "postgres", "login": "postgres", "schema": "ledger", "extra": {"host": str(postgres.folder)}}
+        yield Place(ours, f"{s3}/artifacts", settings() | access | SMALL | {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflows,
             "AIRFLOW__CELERY__BROKER_URL": redis.url,
             "AIRFLOW_CONN_LEDGER": json.dumps(ledger), "AIRFLOW_VAR_ARTIFACTS": f"{s3}/artifacts"},
                     QUEUES, {"postgres": postgres.kill, "redis": redis.kill, "s3": cut})
@@ -71,16 +70,6 @@ PLACES: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {"embedded"
 def chosen(home: Path) -> AbstractContextManager[Place]:
     """The place that the environment names."""
     return PLACES[os.environ.get("CLOSED_LOOP_TEST_PLACE", "embedded")](home)
-
-
-def databases(url: str) -> str:
-    """Make the databases `airflow` and `ledger` on a server; returns the folder of its socket."""
-    admin = connect(url)
-    with admin.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        for name in ("airflow", "ledger"):
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    admin.dispose()
-    return str(admin.url.query["host"])
 
 
 class Redis:

@@ -21,8 +21,9 @@ from sqlalchemy import Engine, update
 from include.artifacts import Artifacts
 from include.ledger.engine import connect, upgrade, writing
 from include.ledger.tables import checks, incidents, releases
-from local.airflow import ROOT, LocalAirflow, wait_until
+from local.airflow import ROOT, USER, LocalAirflow, wait_until
 from tests.loop.stage import free_ports
+from tests.postgres import database
 from tests.turned import HOSTILE, turned
 
 PASSWORDS = {"ada": "a", "oli": "o", "uma": "u", "vic": "v", "nobody": "n"}
@@ -83,9 +84,10 @@ def simple_users(local: LocalAirflow) -> None:
 
 
 def fab_users(local: LocalAirflow) -> None:
-    """The users of the FAB auth manager, one for each of its roles."""
-    roles = [word for user, role in ROLES.items() for word in (user, role.capitalize() or "Public")]
-    run(local, sys.executable, "-c", MAKE_USERS, *roles, told="".join(f"{PASSWORDS[user]}\n" * 2 for user in ROLES))
+    """The users of the FAB auth manager, one for each of its roles, and the one that this Airflow takes for its own."""
+    roles, passwords = ROLES | {USER: "admin"}, PASSWORDS | {USER: local.keys["password"]}
+    words = [word for user, role in roles.items() for word in (user, role.capitalize() or "Public")]
+    run(local, sys.executable, "-c", MAKE_USERS, *words, told="".join(f"{passwords[user]}\n" * 2 for user in roles))
 
 
 def fab_settings() -> dict[str, str]:
@@ -150,12 +152,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def served_by_fab(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[Served]:
     """The same with Airflow's FAB auth manager, and Airflow's database on PostgreSQL: as in production."""
-    name = f"fab_{uuid.uuid4().hex[:8]}"
-    admin = connect(postgres)
-    with admin.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    admin.dispose()
-    url = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": admin.url.set(database=name).render_as_string(hide_password=False)}
+    url = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database(postgres, f"fab_{uuid.uuid4().hex[:8]}")}
     with _stage(tmp_path_factory.mktemp("fab"), fab_users, fab_settings() | url) as found:
         yield found
 
