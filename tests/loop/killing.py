@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from include.ledger.engine import reading
 from include.ledger.tables import metadata
-from tests.loop.stage import Stage
+from tests.loop.stage import PATIENCE, Stage
 
 TITLE = re.compile(r"airflow worker -- ([0-9a-f-]{36})\s*")  # how Airflow names the process of a task instance
 # What a run's own id and time show in: all else must be equal.
@@ -44,7 +44,7 @@ def _timeless(value: Any) -> Any:
     return value
 
 
-def whole_turn(stage: Stage, timeout: float = 240) -> None:
+def whole_turn(stage: Stage, timeout: float = PATIENCE) -> None:
     """A night, a release, a look at the support desk's clocks, and a night in which the shop runs and nothing is new."""
     stage.turn(timeout=timeout)
     stage.turn("release", timeout=timeout, product="shop")

@@ -44,6 +44,7 @@ deployment:
   canary: {{steps: [10, 50, 100], seconds: 15, min_requests: 20, max_error_rate: 0.05}}
 reports: {{customers: {{after_release: true, languages: [en, ko]}}}}
 """
+PATIENCE = 900  # seconds for a turn; on a machine that does nothing else, a tenth of it does
 SETTINGS = {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1", "CLOSED_LOOP_NIGHT": "0 0 29 2 *"}  # a night is a test's to start
 
 
@@ -94,7 +95,7 @@ class Stage:
         with reading(self.ledger) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def turn(self, dag_id: str = "nightly_cycle", timeout: float = 240, **conf: Any) -> list[tuple[str, str]]:
+    def turn(self, dag_id: str = "nightly_cycle", timeout: float = PATIENCE, **conf: Any) -> list[tuple[str, str]]:
         """Start a DAG by hand, let the loop rest, answer yes to what it asks; returns the events of this turn."""
         before = len(self.loop.events())
         self.loop.trigger(dag_id, **conf)
@@ -117,7 +118,7 @@ def staged(folder: Path, approval: str = "automatic", now: datetime | None = Non
     with (PLACES[place] if place else chosen)(folder / "home") as where:
         stage = Stage(folder, where, approval, now, secrets, settings)
         try:
-            stage.airflow.start()
+            stage.airflow.start(PATIENCE)
             stage.loop.unpause()
             yield stage
         finally:

@@ -30,9 +30,9 @@ from include.ledger.trace import trace
 from local.customers import keep_using
 from local.sample.history import merge_fault, merge_fix
 from tests.loop.canaries import places
-from tests.loop.stage import Stage, staged
+from tests.loop.stage import PATIENCE, Stage, staged
 
-pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(3 * PATIENCE)]
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ class TestTheStory:
     ])
     def test_8_wrong_input_fails_at_once_and_says_why(self, stage: Stage, key: str, message: str) -> None:
         run_id = stage.loop.trigger("voc_aggregation", key)
-        runs = stage.loop.rest(60)
+        runs = stage.loop.rest(PATIENCE)
         [run] = [run for run in runs if run["dag_run_id"] == run_id]
         [task] = [task for task in stage.loop.tasks(run) if task["state"] == "failed"]
         assert (run["state"], task["try_number"]) == ("failed", 1)
