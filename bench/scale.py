@@ -7,8 +7,9 @@ embedded default.
 import os
 import tempfile
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ from tests.loop.stage import free_ports
 
 PRODUCTS = os.environ.get("CLOSED_LOOP_BENCH_PRODUCTS", "10,100")
 VOICES = 40  # of each product
+SERVICES = ("worker", "scheduler", "api_server", "dag-processor", "triggerer")
+TICKS = os.sysconf("SC_CLK_TCK")
 FILE = """\
 name: {name}
 title: {name}
@@ -40,12 +43,17 @@ SAID = ("The coupon is not applied at checkout", "Delivery was late by two days"
 
 @dataclass(frozen=True)
 class Night:
-    """What one night took: seconds, CPU seconds of all processes, tasks, and the median wait of a task for a slot (s)."""
+    """What one night took: seconds, CPU seconds by service, tasks that ran, and the median wait of a task for a slot (s)."""
 
     wall: float
-    cpu: float
-    tasks: int
+    spent: dict[str, float]
+    tasks: Counter[str]
     waited: float
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of all processes."""
+        return sum(self.spent.values())
 
 
 def measure() -> list[dict[str, Any]]:
@@ -54,7 +62,8 @@ def measure() -> list[dict[str, Any]]:
     first: dict[str, float] = {}
     for count in map(int, PRODUCTS.split(",")):
         busy, idle, size = _nights(count)
-        note = f"a task waited {busy.waited:.1f} s for a slot (median); {idle.tasks / count:.1f} tasks where nothing is new"
+        note = (f"{_told(busy, count)}; where nothing is new {_told(idle, count)}: "
+                + ", ".join(f"{name} {number / count:.1f}" for name, number in sorted(idle.tasks.items())))
         for name, whole, unit in (("wall", busy.wall, "s a product"), ("cpu", busy.cpu, "CPU s a product"),
                                   ("idle_cpu", idle.cpu, "CPU s a product"), ("ledger", size / 1e6, "MB a product")):
             value = whole / count
@@ -62,6 +71,12 @@ def measure() -> list[dict[str, Any]]:
             rows.append(row(f"scale_{count}_{name}", value, unit, f"{PRODUCTS.split(',')[0]} products", peer, count, note,
                             more_is_better=False))
     return rows
+
+
+def _told(night: Night, count: int) -> str:
+    shares = ", ".join(f"{name} {share / night.cpu:.0%}" for name, share in sorted(night.spent.items()) if share > 0)
+    return (f"{night.tasks.total() / count:.1f} tasks a product, {night.cpu / night.tasks.total():.2f} CPU s a task ({shares}), "
+            f"a task waited {night.waited:.1f} s for a slot (median)")
 
 
 def _nights(count: int) -> tuple[Night, Night, float]:
@@ -101,22 +116,28 @@ def _airflow(folder: Path, place: Place) -> Iterator[Loop]:
 def _night(loop: Loop) -> Night:
     before, cpu, begun = len(loop.runs()), _cpu(loop.airflow), time.monotonic()
     loop.trigger("nightly_cycle")
-    runs = loop.rest(4 * 3600)[before:]
-    wall, spent = time.monotonic() - begun, _cpu(loop.airflow) - cpu
+    runs = loop.rest(4 * 3600, pause=2)[before:]
+    wall, spent = time.monotonic() - begun, _cpu(loop.airflow)
     assert {run["state"] for run in runs} == {"success"}, {(run["dag_id"], run["state"]) for run in runs}
-    tasks = [task for run in runs for task in loop.tasks(run) if task["start_date"]]
-    waits = [(_at(task["start_date"]) - _at(task["queued_when"])).total_seconds() for task in tasks if task["queued_when"]]
-    return Night(wall, spent, len(tasks), median(waits))
+    tasks = [task for run in runs for task in loop.tasks(run) if task["start_date"] and task["queued_when"]]
+    waits = [(_at(task["start_date"]) - _at(task["queued_when"])).total_seconds() for task in tasks]
+    return Night(wall, {name: each - cpu.get(name, 0) for name, each in spent.items()},
+                 Counter(task["dag_id"] for task in tasks if not task["dag_id"].endswith("_clock")), median(waits))
 
 
 def _at(value: str) -> datetime:
     return datetime.fromisoformat(value)
 
 
-def _cpu(airflow: LocalAirflow) -> float:
-    """CPU seconds that its living processes have spent, with those that they saw end."""
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in airflow.processes()]
-    return sum(int(ticks) for each in fields for ticks in each[11:15]) / os.sysconf("SC_CLK_TCK")
+def _cpu(airflow: LocalAirflow) -> dict[str, float]:
+    """CPU seconds that its living processes have spent, with those that they saw end, by service."""
+    found: dict[str, float] = defaultdict(float)
+    for pid in airflow.processes():
+        with suppress(OSError):  # it has just ended
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            found[next((name for name in SERVICES if name in words), "other")] += sum(map(int, fields[11:15])) / TICKS
+    return dict(found)
 
 
 def _bytes(place: Place) -> float:

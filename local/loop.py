@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,11 +36,12 @@ class Loop:
         run_id: str = self.airflow.api("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
         return run_id
 
-    def runs(self) -> list[dict[str, Any]]:
-        """All runs of all DAGs, oldest first."""
+    def runs(self, states: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """All runs of all DAGs, oldest first; those in `states` alone, where they are given."""
         found: list[dict[str, Any]] = []
+        which = "".join(f"&state={state}" for state in states)
         while True:
-            page = self.airflow.api("GET", f"/dags/~/dagRuns?order_by=id&limit=100&offset={len(found)}")
+            page = self.airflow.api("GET", f"/dags/~/dagRuns?order_by=id&limit=100&offset={len(found)}{which}")
             found += page["dag_runs"]
             if not page["dag_runs"] or len(found) >= page["total_entries"]:
                 return found
@@ -90,19 +91,19 @@ class Loop:
         self.airflow.api("PATCH", path, {"chosen_options": [option], "params_input": {"note": note, **fields}})
 
     def rest(self, timeout: float, observe: Observer | None = None, answer: Observer | None = None,
-             leave: bool = False) -> list[dict[str, Any]]:
+             leave: bool = False, pause: float = 0.3) -> list[dict[str, Any]]:
         """Wait until nothing runs and nothing is due; returns all runs. `leave`: runs that wait for a person may go on waiting.
 
-        `observe` sees every run in every state that it comes to, `answer` every question that waits for a person. Raises
-        TimeoutError when the loop has not come to rest within `timeout` seconds.
+        `observe` sees every run in every state that it comes to, `answer` every question that waits for a person; between looks
+        there are `pause` seconds. Raises TimeoutError when the loop has not come to rest within `timeout` seconds.
         """
         deadline, still = time.monotonic() + timeout, 0
         while still < LOOKS:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the loop did not come to rest within {timeout:.0f} s")
-            time.sleep(0.3)
+            time.sleep(pause)
             due = self.airflow.due()  # before the runs: what is due now is a run by then
-            runs = self.runs()
+            runs = self.runs(() if observe or still == LOOKS - 1 else ACTIVE)  # they may be many thousands, so rarely all of them
             self._observe(runs, observe)
             left = {question["task_instance"]["dag_run_id"] for question in self.questions()} if leave else set()
             busy = due or any(run["state"] in ACTIVE and run["dag_run_id"] not in left for run in runs)
