@@ -14,6 +14,8 @@ title: Tea
 owner: team-tea
 """
 
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))  # 10^12 nodes in a kB
+
 
 def written(folder: Path, text: str, name: str = "tea.yaml") -> Path:
     path = folder / name
@@ -50,7 +52,8 @@ def test_an_error_names_line_column_and_field(tmp_path: Path, text: str, message
 
 @pytest.mark.parametrize(("text", "message"), [
     ("", "1:1: file: "), ("- a\n- b\n", "1:1: file: "), ("name: [", "no YAML"),
-    ("a: " + "[" * 20_000, "no YAML"), ("name: other\ntitle: T\nowner: o\n", "1:1: name: is 'other', but the file is tea.yaml"),
+    ("a: " + "[" * 20_000, "no YAML"), (BOMB, "2:10: no YAML: aliases are not allowed"),
+    ("name: other\ntitle: T\nowner: o\n", "1:1: name: is 'other', but the file is tea.yaml"),
 ])
 def test_what_is_no_product_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     assert message in refused(tmp_path, text)

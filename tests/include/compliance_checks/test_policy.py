@@ -126,6 +126,8 @@ def test_a_product_adds_packs_of_its_own(tmp_path: Path) -> None:
     ("outcome: pass", "outcome: fail", "mine-a: no example with the outcome pass"),
     ("check: cel", "check: attested", "needs the parameters statement and days"),
     ("rules:", "rules: [", "mine.yaml"),
+    ("rules:", "more: &more {more: [*more, *more]}\nrules:", "its aliases make it too large"),
+    ("title: A", "title: !!python/object/apply:os.system [echo]", "mine.yaml"),
 ])
 def test_a_malformed_pack_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     (tmp_path / "mine.yaml").write_text(MINE.replace(old, new))
