@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo turn stop test scale-test image-test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock sbom schema clean
+.PHONY: setup packages demo turn stop test scale-test image-test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock sbom audit schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -94,6 +94,9 @@ lock: $(READY)  ## pin what requirements*.txt ask for
 
 sbom: setup  ## write .loop/sbom.json: what the image holds, as CycloneDX
 	$(BIN)/python -m local.sbom $(CLOSED_LOOP_HOME)/sbom.json
+
+audit: $(READY)  ## known advisories about anything that the locks pin; asks PyPI, and fails where PyPI can't be asked
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.lock -r requirements-llm.lock
 
 schema: $(READY)  ## the JSON Schema of product files
 	$(BIN)/python -m include.product

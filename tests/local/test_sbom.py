@@ -16,8 +16,12 @@ from cyclonedx import schema
 from packaging.markers import default_environment
 from referencing import Registry, Resource
 
+from include.advisories import Mirror
+from include.build_and_test.sbom import sbom
+from include.compliance_checks.advisories import advised
 from include.compliance_checks.sbom import components
 from include.errors import InputError
+from include.manifests import read_manifests
 from local.sbom import DEBIAN, LOCK, ROOT, debian_parts, document, licences, own_version, pins, python_parts
 from tests.conftest import NOW
 
@@ -102,6 +106,23 @@ def test_a_licence_is_what_the_metadata_calls_it(fields: dict[str, str], named: 
     for field, text in fields.items():
         about[field] = text
     assert licences(about) == named  # type: ignore[arg-type]  # metadata is such a message
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_an_advisory_about_what_we_pin_is_found(tmp_path: Path, fixed: bool) -> None:
+    """Our release's document is made from our locks as a product's is, and held against a folder of OSV's advisories."""
+    files = {name: (ROOT / name).read_bytes() for name in ("requirements.txt", "requirements.lock")}
+    found = read_manifests({name: len(text) for name, text in files.items()}, files.__getitem__)
+    content, locked = sbom("closed-loop", "1", "sha256:" + "0" * 64, NOW, found), pins(files["requirements.lock"].decode())
+    [pinned] = {pin.version for pin in locked if pin.name == "jinja2"}
+    until = {"fixed": pinned} if fixed else {"last_affected": pinned}
+    span = {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, until]}
+    advisory = {"id": "TEST-1", "affected": [{"package": {"ecosystem": "PyPI", "name": "Jinja2"}, "ranges": [span]}]}
+    (tmp_path / "made-up.json").write_text(json.dumps(advisory))
+    told = advised(Mirror(tmp_path, "compliance.osv"), components(content))
+    assert told["unjudged"] == [] and told["judged"] == len(locked)
+    assert [(row["package"], row["version"], row["id"]) for row in told["found"]] == (
+        [] if fixed else [("pkg:pypi/jinja2", pinned, "TEST-1")])
 
 
 def test_the_command_writes_it(tmp_path: Path) -> None:
