@@ -22,7 +22,9 @@ RUN ${PYTHON} -m venv /opt/venv \
     && python -m pip install --no-cache-dir --no-compile --no-deps --require-hashes -r requirements-scale.lock \
     && python -m compileall -q -j 0 /opt/venv/lib
 COPY . .
+ARG VERSION=""
 RUN python -m compileall -q include dags plugins \
+    && python -m local.sbom sbom.json --installed --version "$VERSION" \
     && useradd --uid 50000 --gid 0 --create-home --home-dir /var/lib/closed-loop --shell /usr/sbin/nologin closed-loop \
     && mkdir -p "$AIRFLOW_HOME" && chown -R 50000:0 /var/lib/closed-loop
 

@@ -20,7 +20,8 @@ if ! docker image inspect "$base" >/dev/null 2>&1; then
     tar -C "$root" --exclude='./var/cache/apt/archives/*.deb' --exclude='./var/lib/apt/lists/*' -cf - . | docker import - "$base" >/dev/null
     rm -rf --one-file-system "$root" "$root.log"
 fi
-DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} docker build --quiet --network host --build-arg "BASE=$base" -t "$image" .
+DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} docker build --quiet --network host --build-arg "BASE=$base" \
+    --build-arg "VERSION=$(git describe --tags --always --dirty)" -t "$image" .
 
 inside() { docker run --rm --init --network none "$image" "$@"; }
 
@@ -34,6 +35,16 @@ from airflow.dag_processing.dagbag import DagBag
 bag = DagBag("/opt/closed-loop/dags")
 assert bag.import_errors == {} and len(bag.dags) > 20, bag.import_errors
 print("DAGs that are read:", len(bag.dags))'
+inside python -c '
+import json, subprocess
+from importlib.metadata import distributions
+from packaging.utils import canonicalize_name
+listed = {(part["name"], part["version"]) for part in json.load(open("/opt/closed-loop/sbom.json"))["components"]}
+told = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\n"], capture_output=True, text=True, check=True).stdout
+installed = {tuple(line.split()[1:]) for line in told.splitlines() if line.startswith("ii")}
+installed |= {(canonicalize_name(item.name), item.version) for item in distributions()}
+assert listed == installed, listed ^ installed
+print("packages in the bill of materials, as they are installed:", len(listed))'
 docker run --rm -i --network none "$image" python - <<'PHASE'
 from datetime import UTC, datetime
 from pathlib import Path
