@@ -25,6 +25,7 @@ import yaml
 
 from include.attestation import new_key
 from include.product import home
+from local import airflow_db
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "airflow_settings.yaml"
@@ -88,7 +89,7 @@ class LocalAirflow:
                      if not name.startswith("AIRFLOW") and name != "PYTHONDONTWRITEBYTECODE"}
         secret = {name: json.dumps({"conn_type": "generic", "password": self.keys[name]})
                   for name in ("author_key", "contact_key", "signing_key")}
-        return inherited | {
+        made = inherited | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONPATH": str(ROOT),
             "CLOSED_LOOP_HOME": str(self.home),
@@ -115,6 +116,7 @@ class LocalAirflow:
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
             "AIRFLOW__TRIGGERER__DEFAULT_CAPACITY": "10",
         } | self.extra_env
+        return made | (airflow_db.SETTINGS if made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("sqlite") else {})
 
     def start(self, timeout: float = 180) -> None:
         """Start it and apply the settings; returns when it is healthy. One that runs already is left as it is."""

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -74,3 +75,28 @@ def test_somebody_elses_are_left_alone(airflow: LocalAirflow, session: Callable[
 def test_a_stop_of_what_never_started_does_nothing(airflow: LocalAirflow) -> None:
     airflow.stop()
     assert airflow.processes() == []
+
+
+SYNCHRONOUS = """
+import asyncio
+from airflow import settings
+from sqlalchemy import text
+
+async def asked():
+    async with settings.AsyncSession() as session:
+        return await session.scalar(text("PRAGMA synchronous"))
+
+with settings.Session() as session:
+    print("synchronous", session.scalar(text("PRAGMA synchronous")), asyncio.run(asked()))
+"""
+
+
+def test_a_commit_to_its_database_does_not_wait_for_the_disk(airflow: LocalAirflow) -> None:
+    """Nobody else can write while one waits."""
+    done = subprocess.run([sys.executable, "-c", SYNCHRONOUS], env=airflow.env(), check=True, capture_output=True, text=True)
+    assert "synchronous 1 1" in done.stdout
+
+
+def test_what_opens_its_sqlite_is_not_told_to_another_database(tmp_path: Path) -> None:
+    other = LocalAirflow(tmp_path, 1, {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg://postgres@/airflow"})
+    assert not [name for name in other.env() if "CONNECT_ARGS" in name]
