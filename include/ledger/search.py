@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, cast, column, literal, literal_column, select, table, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, cast, column, func, literal, literal_column, select, table, text, tuple_
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from include.ledger.tables import voices
 
 NAME = "voice_search"
 MOST = 8  # words of one search
+_LATEST, _COMMON = 1000, 0.05  # of so many of the newest voices so many have common words
 ROWS = table("voice_search_rows", column("row"), column("voice_id"))
 _FOUND = table(NAME, column("rowid"), column(NAME))
 _WORDS = "to_tsvector('simple'::regconfig, left({text}, 100000))"  # an index is used where its very words stand
@@ -36,13 +37,17 @@ _TRIGGERS = (
     f"BEGIN {_LEAVE} {_ENTER} END",
     f"CREATE TRIGGER IF NOT EXISTS voice_search_gone AFTER DELETE ON voices BEGIN {_LEAVE} {_FORGET} END",
 )
-_POSTGRESQL = f"CREATE INDEX IF NOT EXISTS {NAME} ON voices USING gin ({_WORDS.format(text='text')})"
+_POSTGRESQL = (
+    f"CREATE INDEX IF NOT EXISTS {NAME} ON voices USING gin ({_WORDS.format(text='text')})",
+    f"CREATE INDEX IF NOT EXISTS {NAME}_order ON voices (heard_at, id)",  # for words that many have: the newest are soon found
+)
 
 
 def prepare(connection: Connection) -> None:
     """Make the index where it isn't, from the voices that are there. Triggers go with a table that a migration makes anew."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text(_POSTGRESQL))
+        for statement in _POSTGRESQL:
+            connection.execute(text(statement))
         return
     there = connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": NAME})
     for statement in (() if there else _SQLITE) + _TRIGGERS:
@@ -83,16 +88,26 @@ def found(connection: Connection, asked: list[str], before: Sequence[Any] = ()) 
     Only those after the voice whose `place_of` is `before`, where it is given.
     """
     if connection.dialect.name == "postgresql":
-        query = cast(" & ".join(f"'{word}':*" for word in asked), TSQUERY)
-        order = tuple_(voices.c.heard_at, voices.c.id)
-        within = [order < tuple_(datetime.fromisoformat(before[0]), before[1])] if before else []
-        return (select(voices.c.id, voices.c.heard_at.label("place")).where(_VECTOR.op("@@")(query), *within)
-                .order_by(voices.c.heard_at.desc(), voices.c.id.desc()))
+        return _in_postgresql(connection, asked, before)
     match = " ".join(f'"{word}"*' for word in asked)
     within = [_FOUND.c.rowid < before[0]] if before else []
     return (select(ROWS.c.voice_id.label("id"), _FOUND.c.rowid.label("place"))
             .join_from(_FOUND, ROWS, ROWS.c.row == _FOUND.c.rowid)
             .where(_FOUND.c[NAME].op("MATCH")(literal(match)), *within).order_by(_FOUND.c.rowid.desc()))
+
+
+def _in_postgresql(connection: Connection, asked: list[str], before: Sequence[Any]) -> Select[Any]:
+    """By the GIN index, which has all that match before the first can be told; or, where the newest say that these words are
+    common, by walking from there: PostgreSQL itself takes rare words for common ones, and would walk through all voices."""
+    match = _VECTOR.op("@@")(cast(" & ".join(f"'{word}':*" for word in asked), TSQUERY))
+    place = tuple_(voices.c.heard_at, voices.c.id)
+    within = [place < tuple_(datetime.fromisoformat(before[0]), before[1])] if before else []
+    newest = (select(voices.c.text).where(*within).order_by(voices.c.heard_at.desc(), voices.c.id.desc()).limit(_LATEST)
+              .subquery("voices"))
+    common = (connection.scalar(select(func.count()).select_from(newest).where(match)) or 0) >= _LATEST * _COMMON
+    first = voices.c.heard_at if common else literal_column("voices.heard_at + interval '0'")  # which no index has in order
+    return (select(voices.c.id, voices.c.heard_at.label("place")).where(match, *within)
+            .order_by(first.desc(), voices.c.id.desc()))
 
 
 def place_of(row: Any) -> tuple[Any, ...]:

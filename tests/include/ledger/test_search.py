@@ -1,5 +1,6 @@
 """The index of voices' words, on both databases."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, delete, update
@@ -77,3 +78,21 @@ def test_words_that_an_upsert_replaces_are_found(ledger: Engine) -> None:
     heard(ledger, a="The coupon was refused")
     heard(ledger, a="The tea was cold")
     assert (having(ledger, "coupon"), having(ledger, "tea")) == (set(), {"a"})
+
+
+def test_common_and_rare_words_are_found_newest_first(ledger: Engine) -> None:
+    """PostgreSQL has a way for each; a page begins after the one before."""
+    put(ledger, voices, *(voice(f"{number:04}", "tea coupon" if number % 400 == 7 else "tea") |
+                          {"heard_at": NOW - timedelta(minutes=number // 10)} for number in range(1200)))
+    for word, expected in (("tea", 1200), ("coup", 3)):
+        ids: list[str] = []
+        place: tuple[Any, ...] = ()
+        while True:
+            with reading(ledger) as connection:
+                page = connection.execute(found(connection, [word], place).limit(500)).all()
+            if not page:
+                break
+            ids, place = ids + [row.id for row in page], place_of(page[-1])
+        assert len(ids) == len({*ids}) == expected, word
+        if ledger.dialect.name == "postgresql":
+            assert ids == sorted(ids, key=lambda id: (-(int(id) // 10), int(id)), reverse=True)
