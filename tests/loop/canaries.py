@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +13,9 @@ from urllib.parse import quote
 from zipfile import ZipFile
 
 from pypdfium2 import PdfDocument
+from sqlalchemy import NullPool, create_engine, inspect, literal_column, select, table
+
+from include.artifacts import Artifacts
 
 STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.S)
 
@@ -30,6 +33,20 @@ def places(home: Path, secrets: Mapping[str, str]) -> dict[str, set[str]]:
                 if any(form in content for form in forms):
                     found[name].add(path.relative_to(home).as_posix())
     return found
+
+
+def written_out(urls: Iterable[str], artifacts: Artifacts, folder: Path) -> None:
+    """Every row of the databases at `urls`, and every artifact, in files of `folder`: a place may keep them elsewhere, and a
+    database's own files break long values into pieces."""
+    for number, url in enumerate(urls):
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.connect() as database:
+            for name in inspect(engine).get_table_names():
+                rows = database.execute(select(literal_column("*")).select_from(table(name)))
+                with (folder / f"{number}-{name}").open("w") as file:
+                    file.writelines(f"{value}\n" for row in rows for value in row)
+    for number, name in enumerate(artifacts.names()):
+        (folder / f"artifact-{number}").write_bytes(artifacts.read(name))
 
 
 def _content(path: Path) -> bytes:

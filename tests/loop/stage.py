@@ -1,4 +1,4 @@
-"""A stage for the whole loop: a real Airflow with its own home and ports, and the sample tea shop on it."""
+"""A stage for the whole loop: a real Airflow with its own home and ports, and the sample tea shop, or other products, on it."""
 
 import os
 import socket
@@ -61,19 +61,14 @@ def _free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-class Stage:
-    """Everything in one folder: products, ledger, artifacts, the shop's repository, an Airflow that runs the DAGs."""
+class EmptyStage:
+    """Everything in one folder: product files, ledger, artifacts, an Airflow that runs the DAGs."""
 
-    def __init__(self, folder: Path, place: Place, approval: str, now: datetime | None = None, secrets: str | None = None,
-                 settings: Mapping[str, str] = SETTINGS) -> None:
+    def __init__(self, folder: Path, place: Place, settings: Mapping[str, str] = SETTINGS, secrets: str | None = None) -> None:
         self.home, self.products, self.place = folder / "home", folder / "products", place
         self.port = free_ports(2)
-        self.shop = f"http://127.0.0.1:{self.port + 1}"
-        self.products.mkdir(parents=True)
-        (self.products / "shop.yaml").write_text(PRODUCT.format(approval=approval, port=self.port + 1))
-        self.repository = create(self.home / "demo")
-        self.reviews = self.home / "demo" / "shop-reviews.csv"
-        write_history(self.reviews, now or datetime.now(UTC))
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.products.mkdir()
         if secrets:
             (self.home / "secrets.json").write_text(secrets)
         upgrade(place.ledger)
@@ -109,6 +104,41 @@ class Stage:
             found.setdefault(run["dag_id"], set()).add(run["state"])
         return found
 
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        """Its Airflow runs in the block."""
+        try:
+            self.airflow.start(PATIENCE)
+            self.loop.unpause()
+            yield
+        finally:
+            self.airflow.stop()
+            self.ledger.dispose()
+
+
+class Stage(EmptyStage):
+    """With the sample tea shop: its repository, its customers' reviews."""
+
+    def __init__(self, folder: Path, place: Place, approval: str, now: datetime | None = None, secrets: str | None = None,
+                 settings: Mapping[str, str] = SETTINGS) -> None:
+        super().__init__(folder, place, settings, secrets)
+        self.shop = f"http://127.0.0.1:{self.port + 1}"
+        (self.products / "shop.yaml").write_text(PRODUCT.format(approval=approval, port=self.port + 1))
+        self.repository = create(self.home / "demo")
+        self.reviews = self.home / "demo" / "shop-reviews.csv"
+        write_history(self.reviews, now or datetime.now(UTC))
+
+
+@contextmanager
+def with_products(folder: Path, settings: Mapping[str, str] = SETTINGS, **files: str) -> Iterator[EmptyStage]:
+    """A stage with product files (by the products' names), its Airflow up, where the environment says."""
+    with chosen(folder / "home") as place:
+        stage = EmptyStage(folder, place, settings)
+        for name, content in files.items():
+            (stage.products / f"{name}.yaml").write_text(content)
+        with stage.up():
+            yield stage
+
 
 @contextmanager
 def staged(folder: Path, approval: str = "automatic", now: datetime | None = None, secrets: str | None = None,
@@ -118,13 +148,10 @@ def staged(folder: Path, approval: str = "automatic", now: datetime | None = Non
     with (PLACES[place] if place else chosen)(folder / "home") as where:
         stage = Stage(folder, where, approval, now, secrets, settings)
         try:
-            stage.airflow.start(PATIENCE)
-            stage.loop.unpause()
-            yield stage
+            with stage.up():
+                yield stage
         finally:
-            stage.airflow.stop()
             _stop_shop(stage.home)
-            stage.ledger.dispose()
 
 
 def _stop_shop(home: Path) -> None:

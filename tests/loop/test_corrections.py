@@ -7,10 +7,10 @@ import pytest
 from include.ledger.tables import labels, theme_events, theme_voices, themes, voices
 from local.airflow import RefusedError
 from tests.conftest import NOW
-from tests.loop.stage import staged
+from tests.loop.stage import PATIENCE, staged
 from tests.rows import theme
 
-pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(4 * PATIENCE)]
 
 
 def test_a_person_corrects_voices_and_themes(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from include.ledger.tables import stories, story_blocks
-from tests.loop.stage import Stage, staged
+from tests.loop.stage import PATIENCE, Stage, staged
 from tests.rows import release, story
 
-pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(4 * PATIENCE)]
 
 
 def deployed(stage: Stage, version: str) -> list[tuple[str, str]]:
@@ -17,7 +17,7 @@ def deployed(stage: Stage, version: str) -> list[tuple[str, str]]:
     [asset] = stage.loop.airflow.api("GET", "/assets?name_pattern=release/deployed")["assets"]
     before = len(stage.loop.events())
     stage.loop.airflow.api("POST", "/assets/events", {"asset_id": asset["id"], "partition_key": f"pay|{version}"})
-    stage.loop.rest(240)
+    stage.loop.rest(PATIENCE)
     return stage.loop.events()[before:]
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.loop.chaos import calm
 from tests.loop.killing import Task, beside, facts, tasks, whole_turn
-from tests.loop.stage import Stage, staged
+from tests.loop.stage import PATIENCE, Stage, staged
 
-pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(6 * PATIENCE)]
 # Seconds into a task at which it is killed, where it lasts long enough: in the middle of what it does.
 INTO = {"voc_aggregation": 1.0, "build_and_test": 0.1, "compliance_checks": 0.8, "deployment": 0.5}
 

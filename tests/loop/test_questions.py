@@ -2,24 +2,21 @@
 long."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import NullPool, create_engine, insert, select, text
 
-from include.ledger.engine import connect, reading, upgrade, writing
+from include.ledger.engine import reading, writing
 from include.ledger.tables import attestations, checks, decisions, releases, signals
-from local.airflow import LocalAirflow, wait_until
-from local.loop import Loop
-from tests.loop.stage import SETTINGS, free_ports
+from local.airflow import wait_until
+from tests.loop.stage import PATIENCE, SETTINGS, EmptyStage, with_products
 from tests.server import Reply, Server
 
-pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(5 * PATIENCE)]
 PRODUCT = """\
 name: shop
 title: Shop
@@ -34,27 +31,18 @@ alerts:
   channels: [{connection: pager, allow_hosts: [127.0.0.1]}]
   phase_hours: {compliance_checks: 24}
 """
-PATIENCE = 540  # seconds; where nothing else runs, a third of a minute does
 POLICY, SAFETY, MINIMUM = "pipa-privacy-policy", "pipa-safety", "pipa-minimum"  # attested for 180 days, 365 and 365
 
 
 class Desk:
     """An Airflow with one product, whose releases are checked at times of the test's own."""
 
-    def __init__(self, folder: Path, pager: Server) -> None:
-        self.pager = pager
-        home, products = folder / "home", folder / "products"
-        products.mkdir()
-        (products / "shop.yaml").write_text(PRODUCT)
-        self.url = f"sqlite:///{home / 'ledger.db'}"
-        upgrade(self.url)
-        self.airflow = LocalAirflow(home, free_ports(1), SETTINGS | {
-            "CLOSED_LOOP_PRODUCTS": str(products), "AIRFLOW_CONN_PAGER": json.dumps({"conn_type": "http", "host": pager.url})})
-        self.loop = Loop(self.airflow)
+    def __init__(self, stage: EmptyStage, pager: Server) -> None:
+        self.loop, self.airflow, self.ledger, self.pager = stage.loop, stage.airflow, stage.ledger, pager
 
     def check(self, version: str, at: datetime, fields: dict[str, str], late: bool = False) -> list[dict[str, Any]]:
         """Check a release in a run of the time `at`; every question is answered yes with `fields`, maybe `late`. Returns them."""
-        with writing(connect(self.url)) as connection:
+        with writing(self.ledger) as connection:
             connection.execute(insert(releases).values(
                 key=f"shop|{version}", product="shop", version=version, commit="c" * 40, changelog="", tests={},
                 status="candidate", at=at))
@@ -77,13 +65,15 @@ class Desk:
 
     def pass_deadlines(self) -> None:
         """Let the deadlines of the check be over (the product's own, and what is usual), as three days later."""
-        with closing(sqlite3.connect(self.airflow.home / "airflow" / "airflow.db", timeout=60)) as airflow, airflow:
-            assert airflow.execute("UPDATE deadline SET deadline_time = '2026-01-01 00:00:00.000000' WHERE dagrun_id IN "
-                                   "(SELECT id FROM dag_run WHERE dag_id = 'compliance_checks')").rowcount == 2
+        airflows = create_engine(self.airflow.env()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], poolclass=NullPool)
+        with airflows.begin() as database:
+            assert database.execute(text(
+                "UPDATE deadline SET deadline_time = '2026-01-01 00:00:00.000000' WHERE dagrun_id IN "
+                "(SELECT id FROM dag_run WHERE dag_id = 'compliance_checks')")).rowcount == 2
 
     def late(self) -> list[str]:
         """What has become of the signals of late runs: one came, of the product's own deadline."""
-        with reading(connect(self.url)) as connection:
+        with reading(self.ledger) as connection:
             return list(connection.scalars(select(signals.c.status).where(signals.c.kind == "late")))
 
     def told(self) -> list[str]:
@@ -91,7 +81,7 @@ class Desk:
         return [asked.body["state"] for asked in self.pager.asked if asked.body["kind"] == "late"]
 
     def outcomes(self, version: str) -> dict[str, str]:
-        with reading(connect(self.url)) as connection:
+        with reading(self.ledger) as connection:
             return {row.rule: row.outcome for row in connection.execute(select(checks).where(checks.c.key == f"shop|{version}"))}
 
 
@@ -103,13 +93,9 @@ def pager() -> Iterator[Server]:
 
 @pytest.fixture
 def desk(tmp_path: Path, pager: Server) -> Iterator[Desk]:
-    desk = Desk(tmp_path, pager)
-    try:
-        desk.airflow.start(PATIENCE)
-        desk.loop.unpause()
-        yield desk
-    finally:
-        desk.airflow.stop()
+    connection = {"AIRFLOW_CONN_PAGER": json.dumps({"conn_type": "http", "host": pager.url})}
+    with with_products(tmp_path / "stage", SETTINGS | connection, shop=PRODUCT) as stage:
+        yield Desk(stage, pager)
 
 
 def test_an_attestation_is_asked_kept_for_its_time_and_asked_again(desk: Desk) -> None:
@@ -118,7 +104,7 @@ def test_an_attestation_is_asked_kept_for_its_time_and_asked_again(desk: Desk) -
     asked = desk.check("1.0.0", first, {"except": SAFETY}, late=True)[-1]
     assert POLICY in asked["body"].replace("\\", "") and SAFETY in asked["body"].replace("\\", "")
     assert [user["id"] for user in asked["assigned_users"]] == ["admin"]
-    with reading(connect(desk.url)) as connection:
+    with reading(desk.ledger) as connection:
         kept = {row.rule: (row.by, row.note, row.at) for row in connection.execute(select(attestations))}
         [decision] = connection.execute(select(decisions)).mappings()
     assert kept[POLICY] == ("admin", "seen", first) and SAFETY not in kept

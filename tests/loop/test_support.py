@@ -3,15 +3,11 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
-from include.ledger.engine import connect, reading, upgrade
 from include.ledger.tables import theme_voices, ticket_clocks, tickets
-from local.airflow import LocalAirflow
-from local.loop import Loop
-from tests.loop.stage import SETTINGS, free_ports
+from tests.loop.stage import PATIENCE, with_products
 
-pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(3 * PATIENCE)]
 PRODUCT = """\
 name: desk
 title: Desk
@@ -28,33 +24,16 @@ id,subject,body,created_at
 """
 
 
-def test_tickets_are_heard_and_the_loop_rests(tmp_path: Path, home: Path) -> None:
-    products = tmp_path / "products"
-    products.mkdir()
-    (products / "desk.yaml").write_text(PRODUCT)
-    (home / "tickets.csv").write_text(TICKETS)
-    url = f"sqlite:///{home / 'ledger.db'}"
-    upgrade(url)
-    airflow = LocalAirflow(home, free_ports(1), SETTINGS | {"CLOSED_LOOP_PRODUCTS": str(products)})
-    loop = Loop(airflow)
-    try:
-        airflow.start()
-        loop.unpause()
-        loop.trigger("nightly_cycle")
-        loop.rest(120)
-        first = loop.events()
-        loop.trigger("nightly_cycle")
-        runs = loop.rest(120)
-        second = loop.events()[len(first):]
-    finally:
-        airflow.stop()
-    assert {("support/signals", "desk"), ("voice/themes", "desk"), ("backlog/stories", "desk")} <= set(first)
-    assert second == [("cycle/started", "desk")]
-    assert {run["state"] for run in runs} == {"success"}
-    with reading(connect(url)) as connection:
-        tied = connection.execute(select(tickets.c.external_id, theme_voices.c.theme_id).join(
-            theme_voices, theme_voices.c.voice_id == tickets.c.voice_id)).all()
-        late = set(connection.scalars(select(ticket_clocks.c.state)))
-    assert {row.external_id for row in tied} == {"1", "2", "3"}
-    assert len({row.theme_id for row in tied}) == 1
-    assert late == {"breached"}
+def test_tickets_are_heard_and_the_loop_rests(tmp_path: Path) -> None:
+    with with_products(tmp_path / "stage", desk=PRODUCT) as stage:
+        (stage.home / "tickets.csv").write_text(TICKETS)
+        first = stage.turn()
+        second = stage.turn()
+        assert {("support/signals", "desk"), ("voice/themes", "desk"), ("backlog/stories", "desk")} <= set(first)
+        assert second == [("cycle/started", "desk")]
+        assert set().union(*stage.states().values()) == {"success"}
+        heard = {row["voice_id"]: row["external_id"] for row in stage.rows(tickets)}
+        tied = {row["voice_id"]: row["theme_id"] for row in stage.rows(theme_voices)}
+        assert set(heard.values()) == {"1", "2", "3"}
+        assert len({tied[voice] for voice in heard}) == 1
+        assert {row["state"] for row in stage.rows(ticket_clocks)} == {"breached"}

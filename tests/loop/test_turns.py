@@ -29,7 +29,7 @@ from include.ledger.tables import (
 from include.ledger.trace import trace
 from local.customers import keep_using
 from local.sample.history import merge_fault, merge_fix
-from tests.loop.canaries import places
+from tests.loop.canaries import places, written_out
 from tests.loop.stage import PATIENCE, Stage, staged
 
 pytestmark = [pytest.mark.airflow, pytest.mark.loop, pytest.mark.timeout(3 * PATIENCE)]
@@ -177,13 +177,17 @@ class TestTheStory:
         assert (run["state"], task["try_number"]) == ("failed", 1)
         assert message in stage.loop.log(task)
 
-    def test_9_no_secret_is_anywhere_but_where_it_belongs(self, stage: Stage) -> None:
-        """Logs, XComs, runs' configurations, both databases, artifacts, evidence, the shop's own files."""
+    def test_9_no_secret_is_anywhere_but_where_it_belongs(self, stage: Stage, tmp_path: Path) -> None:
+        """Logs, XComs, runs' configurations, both databases, artifacts, evidence, reports, the shop's own files."""
         keys = stage.airflow.keys
         assert {"password", "jwt", "session", "fernet", "author_key", "contact_key", "signing_key"} <= keys.keys()
         found = places(stage.home, keys)
         assert found.pop("password") == {"secrets.json", "airflow/passwords.json"}
         assert found == {name: {"secrets.json"} for name in found}
+        databases = (stage.place.ledger, stage.airflow.env()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+        written_out(databases, Artifacts(stage.place.artifacts), tmp_path)
+        assert places(tmp_path, keys) == {name: set() for name in keys}
+        assert {"0-releases", "1-dag_run"} <= places(tmp_path, {"known": "shop|1.0.1"})["known"]
 
 
 def sockets_of(pid: int) -> set[str]:
