@@ -1,6 +1,7 @@
 """### Nightly cycle
 Starts a turn of the loop every night, at 02:00 UTC or when CLOSED_LOOP_NIGHT (cron) and CLOSED_LOOP_NIGHT_ZONE say: one event for
-each product. A product whose file is broken is left out and shows as an import error of its own; the others turn on.
+each product, some products at a time. A product whose file is broken is left out and shows as an import error of its own; the
+others turn on.
 """
 
 import os
@@ -16,15 +17,25 @@ NIGHTLY = CronTriggerTimetable(os.environ.get("CLOSED_LOOP_NIGHT", "0 2 * * *"),
                                timezone=os.environ.get("CLOSED_LOOP_NIGHT_ZONE", "UTC"))
 
 
+# Airflow takes all events of a task in one transaction, and makes all runs that wait in another. On SQLite nobody else can write
+# meanwhile, and the task waits for the first no longer than it may for any request.
+AT_ONCE = 20
+
+
 @dag(schedule=NIGHTLY, doc_md=__doc__, **PHASE)
 def nightly_cycle() -> None:
-    @task(outlets=[STARTED])
-    def start(*, outlet_events: Any = None) -> None:
+    @task
+    def find() -> list[list[str]]:
         from include.product import products
 
-        publish(outlet_events[STARTED], [product.name for product in products()[0]])
+        names = [product.name for product in products()[0]]
+        return [names[first: first + AT_ONCE] for first in range(0, len(names), AT_ONCE)]
 
-    start()
+    @task(outlets=[STARTED], max_active_tis_per_dagrun=1)
+    def start(names: list[str], *, outlet_events: Any = None) -> None:
+        publish(outlet_events[STARTED], names)
+
+    start.expand(names=find())
 
 
 nightly_cycle()

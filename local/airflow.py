@@ -115,6 +115,7 @@ class LocalAirflow:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}?timeout=60",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
             "AIRFLOW__TRIGGERER__DEFAULT_CAPACITY": "10",
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "120",  # else a task that waits for the database says again what it said
         } | self.extra_env
         return made | (airflow_db.SETTINGS if made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("sqlite") else {})
 
