@@ -70,6 +70,7 @@ def measure() -> list[dict[str, Any]]:
             peer = first.setdefault(name, value)
             rows.append(row(f"scale_{count}_{name}", value, unit, f"{PRODUCTS.split(',')[0]} products", peer, count, note,
                             more_is_better=False))
+            print(f"{count} products: {value:.2f} {unit} ({name})", flush=True)  # a night of many takes hours
     return rows
 
 
@@ -105,7 +106,7 @@ def _airflow(folder: Path, place: Place) -> Iterator[Loop]:
     airflow = LocalAirflow(folder / "home", free_ports(1), {
         "CLOSED_LOOP_PRODUCTS": str(folder / "products")} | dict(place.settings), place.queues)
     try:
-        airflow.start()
+        airflow.start(timeout=900)
         loop = Loop(airflow)
         loop.unpause()
         yield loop
