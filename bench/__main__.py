@@ -8,7 +8,7 @@ from typing import Any
 
 NAMES = ("dag_parse", "loop_turn", "themes", "redaction", "voices", "nights", "duplicates", "understanding", "support",
          "judge", "deploy", "build", "sdists", "planning", "nab", "rollup", "dependencies", "compliance",
-         "reports", "read_api", "scale")
+         "reports", "read_api", "scale", "fifty_million")
 RESULTS = Path(".bench/results.json")
 
 

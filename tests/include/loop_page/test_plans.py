@@ -1,5 +1,6 @@
 """Every query of the page by index: what SQLite means to do, asked of SQLite itself."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 
 from include.artifacts import Artifacts
-from include.ledger.engine import reading
+from include.ledger.engine import reading, writing
 from include.loop_page.api import app
 from tests.turned import turned
 
@@ -53,3 +54,22 @@ def test_no_query_reads_a_whole_table(sqlite_ledger: Engine, products: Any, path
 def test_a_page_is_read_in_its_order(sqlite_ledger: Engine, products: Any, path: str) -> None:
     turned(sqlite_ledger)
     assert [query for step, query in plans(sqlite_ledger, path) if "TEMP B-TREE FOR ORDER BY" in step] == []
+
+
+def test_postgresql_reads_no_big_table_whole(postgresql_ledger: Engine, products: Any) -> None:
+    """Of as many voices as make it think twice."""
+    from bench.fifty_million import noted, places, pour, whole
+
+    turned(postgresql_ledger)
+    with writing(postgresql_ledger) as connection:
+        pour(connection, range(150_000), 100)
+        connection.exec_driver_sql("ANALYZE")
+    client = TestClient(app(lambda: postgresql_ledger, lambda: Artifacts("nowhere"), lambda _: lambda: None, lambda: None),
+                        base_url="http://loop/api/v1")
+    with ExitStack() as stack:
+        wanted = places(postgresql_ledger).values()
+        asked = noted(stack, postgresql_ledger)
+        for place in wanted:
+            assert client.get(place).status_code == 200, place
+    assert len(asked) > 15
+    assert whole(postgresql_ledger, asked) == []
