@@ -26,7 +26,7 @@ MAX_FILES = 100_000
 # What git says when the address is wrong, and trying again won't help. A network that is down says something else.
 _WRONG = ("does not appear to be a git repository", "repository not found", "does not exist", "not found", "not supported",
           "authentication failed", "could not read username", "could not read password", "host key verification failed",
-          "permission denied", "transport", "not allowed", "blocked")
+          "permission denied", "transport", "you are not allowed", "blocked")
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,18 @@ class Mirror:
                 self._create()
             for lock in self.path.rglob("*.lock"):  # left by a fetch that was killed
                 lock.unlink()
-            done = self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self.url, f"+{reference}:{reference}",
-                            **environment)
+            done = self._fetched(f"+{reference}:{reference}", environment)
         if done.returncode:
             self._refuse(done.stderr.decode(errors="replace").strip())
         if self.folder and self.run("cat-file", "-e", f"{reference}:{self.folder}/").returncode:
             raise InputError(f"repository {public(self.url)} has no folder {self.folder!r} in its branch {self.branch!r}")
         return self.out("log", "-1", "--format=%H", reference, *self.only()).decode().strip()
+
+    def _fetched(self, reference: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[bytes]":
+        try:
+            return self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self.url, reference, **environment)
+        except subprocess.TimeoutExpired:  # its text has the command, and so what the URL may hold
+            raise RuntimeError(f"repository {public(self.url)} was not fetched within {FETCH_SECONDS} s") from None
 
     @contextmanager
     def _alone_here(self) -> Iterator[None]:
@@ -94,6 +99,8 @@ class Mirror:
     def _refuse(self, said: str) -> None:
         where, said = f"repository {public(self.url)}", said.replace(self.url, public(self.url))
         if "couldn't find remote ref" in said:
+            if not self.run("rev-parse", "--verify", "--quiet", f"refs/heads/{self.branch}").returncode:
+                raise RuntimeError(f"{where} could not be fetched: its branch {self.branch!r} is gone, or it shows another page")
             raise InputError(f"{where} has no branch {self.branch!r}, or no commit at all")
         if any(sign in said.lower() for sign in _WRONG):
             raise InputError(f"{where} cannot be read: {said[-500:]}")
