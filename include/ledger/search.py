@@ -98,16 +98,21 @@ def found(connection: Connection, asked: list[str], before: Sequence[Any] = ()) 
 
 def _in_postgresql(connection: Connection, asked: list[str], before: Sequence[Any]) -> Select[Any]:
     """By the GIN index, which has all that match before the first can be told; or, where the newest say that these words are
-    common, by walking from there: PostgreSQL itself takes rare words for common ones, and would walk through all voices."""
+    common, by walking from there. PostgreSQL itself takes rare words for common ones, and two common ones for rare."""
     match = _VECTOR.op("@@")(cast(" & ".join(f"'{word}':*" for word in asked), TSQUERY))
     place = tuple_(voices.c.heard_at, voices.c.id)
     within = [place < tuple_(datetime.fromisoformat(before[0]), before[1])] if before else []
     newest = (select(voices.c.text).where(*within).order_by(voices.c.heard_at.desc(), voices.c.id.desc()).limit(_LATEST)
               .subquery("voices"))
     common = (connection.scalar(select(func.count()).select_from(newest).where(match)) or 0) >= _LATEST * _COMMON
-    first = voices.c.heard_at if common else literal_column("voices.heard_at + interval '0'")  # which no index has in order
-    return (select(voices.c.id, voices.c.heard_at.label("place")).where(match, *within)
-            .order_by(first.desc(), voices.c.id.desc()))
+    if not common:  # no index has this in order
+        first: ColumnElement[Any] = literal_column("voices.heard_at + interval '0'")
+        return (select(voices.c.id, voices.c.heard_at.label("place")).where(match, *within)
+                .order_by(first.desc(), voices.c.id.desc()))
+    walk = (select(voices.c.id, voices.c.heard_at, voices.c.text).where(*within)
+            .order_by(voices.c.heard_at.desc(), voices.c.id.desc()).offset(0).subquery("voices"))  # OFFSET keeps the words out
+    return (select(walk.c.id, walk.c.heard_at.label("place")).where(match)
+            .order_by(walk.c.heard_at.desc(), walk.c.id.desc()))
 
 
 def place_of(row: Any) -> tuple[Any, ...]:
