@@ -84,6 +84,12 @@ def test_every_service_that_stays_is_watched_and_comes_back(resolved: dict[str, 
     assert set(resolved["volumes"]) == {"home", "postgres", "redis", "prometheus"}
 
 
+def test_postgresql_is_ready_when_its_databases_are_made(resolved: dict[str, Any]) -> None:
+    """The official image's first start makes them on a server that listens on a socket alone, and ends it."""
+    check = resolved["services"]["postgres"]["healthcheck"]["test"]
+    assert check[check.index("-h") + 1] == "127.0.0.1"
+
+
 def test_this_airflow_knows_every_command_and_setting(resolved: dict[str, Any], tmp_path: Path) -> None:
     services = {name: resolved["services"][name] for name in AIRFLOW}
     checks = [service["healthcheck"]["test"][1:] for service in services.values() if "healthcheck" in service]
