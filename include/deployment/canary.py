@@ -11,6 +11,7 @@ from pathlib import Path
 from include.deployment.analysis import Arm, analyse, by_limit, enough, errors
 from include.deployment.environment import Environment
 from include.deployment.rules import Counts, Finding, Judgement, judge, total
+from include.ledger.runs import demand_leases
 from include.parts.deployment import Canary
 from include.sequential import Evidence, Look
 from include.targets.target import Replica
@@ -63,6 +64,7 @@ class Watch:
         deadline = time.monotonic() + self.canary.seconds
         while True:
             time.sleep(LOOK)
+            demand_leases()
             new.look()
             old.look()
             if baseline:

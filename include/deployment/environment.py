@@ -18,6 +18,7 @@ from include.deployment.haproxy import Server
 from include.deployment.rules import MOST, Counts, split, weights
 from include.deployment.traffic import Traffic
 from include.errors import InputError
+from include.ledger.runs import demand_leases
 from include.parts.deployment import Deployment
 from include.product import Product
 from include.targets.adapter import Adapter
@@ -30,8 +31,8 @@ Archive = Callable[[], bytes]
 
 
 class Environment:
-    """The environment of one product. Callers hold the product's lease: there is one hand at a time. Where they start replicas,
-    they give the `connections` that hold the product's secrets."""
+    """The environment of one product. Callers hold the product's lease: there is one hand at a time, and one that lost it changes
+    nothing more (LostLeaseError). Where they start replicas, they give the `connections` that hold the product's secrets."""
 
     def __init__(self, product: Product, connections: Connections = no_connections) -> None:
         if product.deployment is None:
@@ -183,6 +184,7 @@ class Environment:
 
     def clear(self) -> None:
         """Stop everything and forget it."""
+        demand_leases()
         self.target.stop(self.target.seen())
         self.supervisor.shutdown()
         forget(self.folder)
@@ -221,13 +223,16 @@ class Environment:
         self._write_state(replicas)
         for item in replicas:
             self._note_start(item)
+        demand_leases()
         self.target.start(replicas)
         seen = self.target.seen()
         there = [replace(item, elsewhere=seen[item.name].elsewhere) if item.name in seen else item for item in replicas]
         if there != list(replicas):
             self._write_state(there)
+        demand_leases()
         self.traffic.apply(there)
         surplus = seen.keys() - {item.name for item in replicas}
+        demand_leases()
         self.target.stop(surplus)
         for name in surplus:
             self._start_note(name).unlink(missing_ok=True)
@@ -251,6 +256,7 @@ class Environment:
             new.replace(path)
 
     def _write_state(self, replicas: Sequence[Replica]) -> None:
+        demand_leases()
         self.folder.mkdir(parents=True, exist_ok=True)
         new = self.folder / "state.new"
         new.write_text(json.dumps([asdict(item) for item in replicas]), encoding="utf-8")

@@ -21,6 +21,7 @@ from pathlib import Path
 from include.deployment import ring
 from include.deployment.rules import Counts
 from include.errors import InputError
+from include.ledger.runs import demand_leases
 from include.parts.deployment import Deployment
 from include.targets.target import Replica
 
@@ -102,7 +103,8 @@ def program() -> str:
 
 
 def write_checked(path: Path, text: str) -> None:
-    """Replace the configuration at `path` once HAProxy itself finds it good. Raises RuntimeError with what it says."""
+    """Replace the configuration at `path` once HAProxy itself finds it good. Raises RuntimeError with what it says, and
+    LostLeaseError where another has the lease by then."""
     new = path.with_suffix(".new")
     new.write_text(text, encoding="utf-8")
     with socket.socket() as instead:  # of the one that it will take connections from
@@ -110,6 +112,7 @@ def write_checked(path: Path, text: str) -> None:
                                  check=False, timeout=30)
     if checked.returncode:
         raise RuntimeError(f"haproxy refuses its configuration: {checked.stderr}")
+    demand_leases()
     new.replace(path)
 
 
@@ -177,9 +180,11 @@ class Runtime:
                 if row["pxname"] in ("app", ring.NAME) and row["svname"] != "BACKEND"}
 
     def converge(self, replicas: Sequence[Replica]) -> None:
-        """Add, weigh and delete servers until they are `replicas`. Weights rise before others fall, and servers go last."""
+        """Add, weigh and delete servers until they are `replicas`. Weights rise before others fall, and servers go last. Raises
+        LostLeaseError as soon as another has the lease."""
         there = self.servers()
         for item in sorted(replicas, key=lambda item: there[item.name].weight - item.weight if item.name in there else 0):
+            demand_leases()
             if item.name not in there:
                 self._add(item)
                 continue
@@ -189,6 +194,7 @@ class Runtime:
             if there[item.name].weight != item.weight:
                 self._expect(f"set server {_backend(item)}/{item.name} weight {item.weight}", "")
         for name in there.keys() - {item.name for item in replicas}:
+            demand_leases()
             self.delete(name, there[name].backend)
 
     def _add(self, item: Replica) -> None:

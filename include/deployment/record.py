@@ -1,7 +1,7 @@
 """What the ledger knows of deployments: the gates before one, its steps, and what became of it."""
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import semver
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row, delete, select, update
 from include.deployment.canary import Step
 from include.errors import InputError
 from include.ledger.engine import reading, upsert, writing
-from include.ledger.runs import GATES, Result, Run
+from include.ledger.runs import GATES, LEASE, Result, Run
 from include.ledger.signals import Found, settle
 from include.ledger.tables import (
     commit_stories,
@@ -109,10 +109,13 @@ def ring_over(engine: Engine, product: str, version: str) -> bool:
 
 
 def rollback_wanted(engine: Engine, product: str) -> bool:
-    """Whether a person's rollback waits: it holds this lease until it is done, or its process died."""
+    """Whether a person's rollback waits: it holds this lease until it is done, or its process died. One that is to last longer
+    than a lease does was written before the clock was set back: while its holder lives it is soon renewed."""
+    now = datetime.now(UTC)
     with reading(engine) as connection:
         return connection.scalar(select(leases.c.holder).where(
-            leases.c.name == rollback_lease(product), leases.c.expires_at > datetime.now(UTC))) is not None
+            leases.c.name == rollback_lease(product), leases.c.expires_at > now,
+            leases.c.expires_at <= now + timedelta(seconds=LEASE))) is not None
 
 
 def rollback_lease(product: str) -> str:

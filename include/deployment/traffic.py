@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from include.deployment import haproxy
+from include.ledger.runs import demand_leases
 from include.parts.deployment import Deployment
 from include.targets.supervision import Supervisor, clean_environment, script
 from include.targets.target import DeploymentError, Replica, is_free
@@ -37,6 +38,7 @@ class Traffic:
                             {"haproxy": self.deployment.port})
         wanted = haproxy.description(self.deployment)
         if self.haproxy.description(wait=15) != wanted:
+            demand_leases()
             self.master.command("reload")  # the worker that goes ends what it has in its hands
             self.haproxy.wait_for(wanted)
         self.haproxy.converge(replicas)

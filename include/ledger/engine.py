@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BATCH = 500  # rows a statement: SQLite takes at most 32,766 values in one
+fences: ContextVar[tuple[Callable[[Connection], None], ...]] = ContextVar("fences", default=())  # of the leases that are held
 CACHE = 65_536  # KiB of pages that a SQLite connection may keep: keys that are hashes lie all over
 
 
@@ -44,8 +46,17 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """One write transaction: committed at the end of the block, undone when it raises.
 
     SQLite lets in one writer after another. PostgreSQL lets them in side by side, so what reads first and writes what follows
-    from it takes a lease (`include.ledger.runs.lease`).
+    from it takes a lease (`include.ledger.runs.lease`): what is written under one is refused once another has it.
     """
+    with transaction(engine) as connection:
+        for fence in fences.get():
+            fence(connection)
+        yield connection
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """As `writing`, whatever lease is held."""
     with engine.execution_options(writes=True).begin() as connection:
         yield connection
 

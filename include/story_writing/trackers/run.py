@@ -15,7 +15,7 @@ from include.connection import Connections
 from include.http_client import UnavailableError
 from include.ledger import trail
 from include.ledger.engine import reading, upsert
-from include.ledger.runs import Result, Run, finish, lease, result_of
+from include.ledger.runs import Result, Run, demand_leases, finish, lease, result_of
 from include.ledger.tables import commit_stories, commits, cursors, deployments, outcomes, stories, tracker_issues
 from include.parts.stories import Tracker as Site
 from include.product import Product
@@ -99,6 +99,7 @@ class Sync:
             self.me = self.site.author or self.tracker.me()
             issues = self._issues()
             for story in self.stories:
+                demand_leases()
                 self._sync(story, issues.get(story["id"]))
                 left.remove(story["id"])
         except UnavailableError as error:

@@ -9,12 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, delete, select, update
 
 from include import environment
 from include.artifacts import Artifacts
@@ -25,12 +24,13 @@ from include.deployment.status import status
 from include.deployment.stop import stop
 from include.deployment.traffic import PROCESSES
 from include.ledger.engine import reading, writing
-from include.ledger.runs import lease
+from include.ledger.runs import LostLeaseError, lease
 from include.ledger.tables import deployments, leases
 from include.product import Product
 from include.targets.supervision import members
 from include.targets.target import free_ports
-from tests.crash import ledger_after_kills
+from tests.crash import dump, ledger_after_kills
+from tests.freezing import freeze
 from tests.include.deployment.shop import Customers, ask, candidate, product, run_of, worker
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -117,10 +117,51 @@ def test_a_deployment_killed_half_way_is_taken_up(ledger: Engine, artifacts: Art
         run = run_of("1.1.0", 5) if later == "the same run" else run_of("1.2.0", 10)
         if later == "another run":
             with writing(ledger) as connection:  # half a minute later
-                connection.execute(update(leases).values(expires_at=datetime(2026, 1, 1, tzinfo=UTC)))
+                connection.execute(delete(leases))
         result = deploy(ledger, shop, run, artifacts)
     assert (result["status"], customers.failures) == ("succeeded", [])
     settled(ledger, shop, str(run.key.version))
+
+
+def test_a_deployment_that_slept_changes_nothing_when_it_wakes(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = product(replicas=1)
+    assert shop.deployment
+    for version in ("1.0.0", "1.1.0"):
+        candidate(ledger, artifacts, version)
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    patient = product(shop.deployment.port, replicas=1, canary={"min_requests": 1_000_000, "seconds": 600})
+    command = [sys.executable, "-c", DEPLOY, patient.model_dump_json(), str(ledger.url), artifacts.root, "1.1.0"]
+    with Customers(shop.deployment.port).asking() as customers:
+        with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE) as task:
+            try:
+                until(lambda: shares(shop).get("1.1.0", 0) > 0)
+                freeze(task, ledger)
+                assert deploy(ledger, shop, run_of("1.1.0", 5), artifacts)["status"] == "succeeded"  # it is tried again
+                before, replicas = dump(ledger), Environment(shop).replicas()
+                task.send_signal(signal.SIGCONT)
+                _, said = task.communicate(timeout=180)
+            finally:
+                task.kill()
+        assert (task.returncode, b"LostLeaseError" in said) == (1, True)
+        assert (dump(ledger), Environment(shop).replicas()) == (before, replicas)
+    assert customers.failures == []
+    settled(ledger, shop, "1.1.0")
+
+
+def test_who_lost_its_lease_moves_no_traffic(ledger: Engine, artifacts: Artifacts) -> None:
+    shop = product(replicas=1)
+    candidate(ledger, artifacts, "1.0.0")
+    deploy(ledger, shop, run_of("1.0.0"), artifacts)
+    there, config = Environment(shop), environment.folder("shop") / "haproxy.cfg"
+    replicas, before = there.replicas(), config.read_bytes()
+    with lease(ledger, "deployment:shop", "slept"):
+        with writing(ledger) as connection:
+            connection.execute(update(leases).values(holder="another"))
+        for step in (lambda: there.haproxy.converge([]), lambda: there.traffic.apply([]), lambda: there.share("1.0.0", 100),
+                     there.clear, lambda: there.retire({replicas[0].name})):
+            with pytest.raises(LostLeaseError):
+                step()
+    assert (there.replicas(), config.read_bytes(), shares(shop)) == (replicas, before, {"1.0.0": 100.0})
 
 
 def test_a_deployment_that_is_asked_to_end_leaves_no_canary_behind(ledger: Engine, artifacts: Artifacts) -> None:

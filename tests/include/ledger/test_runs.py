@@ -1,9 +1,10 @@
 """A run counts once, and a lease is held by one."""
 
+import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,39 @@ from sqlalchemy.exc import OperationalError
 from include.key import Key
 from include.ledger import runs
 from include.ledger.engine import reading, upsert
-from include.ledger.runs import Run, finish, lease, result_of
+from include.ledger.runs import Run, demand_leases, finish, lease, result_of
 from include.ledger.tables import cursors, leases
 from tests.conftest import NOW
+from tests.freezing import freeze
 
 RUN = Run("story_writing", "run-1", Key("shop"), NOW)
 HOLD = """
-import sys, time
-from include.ledger.engine import connect
-from include.ledger.runs import lease
-with lease(connect(sys.argv[1]), "deployment:shop", "other", seconds=1):
+import sys
+from datetime import UTC, datetime
+from include.key import Key
+from include.ledger.engine import connect, upsert, writing
+from include.ledger.runs import LostLeaseError, Run, demand_leases, finish, lease
+from include.ledger.tables import cursors
+
+ledger = connect(sys.argv[1])
+
+def finished():
+    finish(ledger, Run("story_writing", "run-2", Key("shop"), datetime.now(UTC)), lambda _: {"by": "other"})
+
+def written():
+    with writing(ledger) as connection:
+        upsert(connection, cursors, [{"name": "a", "value": "late"}])
+
+with lease(ledger, "deployment:shop", "other", seconds=1):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.readline()
+    for name, step in {"demand_leases": demand_leases, "finish": finished, "writing": written}.items():
+        try:
+            step()
+        except LostLeaseError:
+            print(f"{name}: LostLeaseError", flush=True)
 """
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_run_counts_once(ledger: Engine) -> None:
@@ -81,16 +102,16 @@ def test_a_lease_is_renewed_while_it_is_held(ledger: Engine) -> None:
 
 def test_a_lease_outlives_a_moment_without_its_database(ledger: Engine, monkeypatch: pytest.MonkeyPatch,
                                                         caplog: pytest.LogCaptureFixture) -> None:
-    renewed, take = list[str](), runs._take
+    renewed, fence = list[str](), runs._Lease.fence
 
-    def away_at_first(*arguments: Any) -> bool:
+    def away_at_first(*arguments: Any) -> None:
         renewed.append("no" if len(renewed) < 2 else "yes")
         if renewed[-1] == "no":
-            raise OperationalError("INSERT", {}, Exception("the server closed the connection"))
-        return take(*arguments)
+            raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
+        fence(*arguments)
 
     with lease(ledger, "a", "one", seconds=0.6):
-        monkeypatch.setattr(runs, "_take", away_at_first)
+        monkeypatch.setattr(runs._Lease, "fence", away_at_first)
         deadline = time.monotonic() + 60
         while "yes" not in renewed:
             assert time.monotonic() < deadline
@@ -99,12 +120,68 @@ def test_a_lease_outlives_a_moment_without_its_database(ledger: Engine, monkeypa
     assert caplog.text.count("lease 'a' could not be renewed") == 2
 
 
-def test_a_lease_ends_after_its_holder_was_killed(ledger: Engine) -> None:
+def held_elsewhere(ledger: Engine) -> "subprocess.Popen[str]":
+    """A process that holds the lease `deployment:shop` for a second at a time."""
     command = [sys.executable, "-c", HOLD, ledger.url.render_as_string(hide_password=False)]
-    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[3])
-    with holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_a_lease_ends_after_its_holder_was_killed(ledger: Engine) -> None:
+    with held_elsewhere(ledger) as holder:
         holder.kill()
-    with lease(ledger, "deployment:shop", "me", wait=10):
+    with lease(ledger, "deployment:shop", "me", seconds=1):
         pass
+
+
+def test_one_that_slept_longer_than_its_lease_does_nothing_more(ledger: Engine) -> None:
+    with held_elsewhere(ledger) as holder:
+        freeze(holder, ledger)
+        with lease(ledger, "deployment:shop", "me", seconds=1):
+            finish(ledger, RUN, lambda _: {"by": "me"})
+            holder.send_signal(signal.SIGCONT)
+            said, _ = holder.communicate("go on\n", timeout=120)
+            demand_leases()  # it stays ours
+    assert said.splitlines() == ["demand_leases: LostLeaseError", "finish: LostLeaseError", "writing: LostLeaseError"]
+    with reading(ledger) as connection:
+        assert connection.execute(select(cursors)).all() == []
+        assert connection.execute(select(leases)).all() == []
+
+
+def test_a_run_that_comes_again_fences_its_earlier_try_off(ledger: Engine) -> None:
+    with held_elsewhere(ledger) as holder:
+        with lease(ledger, "deployment:shop", "other", wait=0):
+            said, _ = holder.communicate("go on\n", timeout=120)
+        assert said.splitlines()[0] == "demand_leases: LostLeaseError"
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_clock_that_jumps_takes_no_lease_from_the_living(ledger: Engine, monkeypatch: pytest.MonkeyPatch,
+                                                           jump: timedelta) -> None:
+    class Jumped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Jumped":
+            return cls.fromtimestamp((datetime.now(tz) + jump).timestamp(), tz)
+
+    with held_elsewhere(ledger) as holder:
+        monkeypatch.setattr(runs, "datetime", Jumped)
+        with pytest.raises(TimeoutError), lease(ledger, "deployment:shop", "me", seconds=8, wait=3):
+            pass
+        holder.kill()
+    with lease(ledger, "deployment:shop", "me", seconds=1):  # and one of the dead is free, whatever the time
+        pass
+
+
+def test_a_database_that_is_away_for_a_moment_ends_no_lease(ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_: Engine) -> None:
+        raise OperationalError("SELECT", {}, Exception("the server closed the connection"))
+
+    with lease(ledger, "a", "one"):
+        monkeypatch.setattr(runs, "reading", away)
+        demand_leases()
+        runs._held.get()[0].confirmed -= 31
+        with pytest.raises(OperationalError):
+            demand_leases()
+        monkeypatch.undo()
