@@ -15,6 +15,7 @@ from sqlalchemy import make_url, text
 from include.connection import Connection
 from include.ledger.engine import connect
 from local import secrets
+from local.airflow import LocalAirflow
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(120)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +89,11 @@ def test_postgresql_is_ready_when_its_databases_are_made(resolved: dict[str, Any
     """The official image's first start makes them on a server that listens on a socket alone, and ends it."""
     check = resolved["services"]["postgres"]["healthcheck"]["test"]
     assert check[check.index("-h") + 1] == "127.0.0.1"
+
+
+def test_a_task_waits_for_a_busy_api_server_as_it_does_embedded(resolved: dict[str, Any], tmp_path: Path) -> None:
+    name = "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"
+    assert {resolved["services"][one]["environment"][name] for one in AIRFLOW} == {LocalAirflow(tmp_path).env()[name]}
 
 
 def test_this_airflow_knows_every_command_and_setting(resolved: dict[str, Any], tmp_path: Path) -> None:
