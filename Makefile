@@ -49,7 +49,7 @@ test: setup lint  ## all checks and tests
 scale-test: setup  ## the loop's turns on Celery, PostgreSQL, Redis and S3, and what they leave beside the embedded default
 	@sh local/packages.sh packages-dev.txt || [ -z "$$CI" ]
 	$(BIN)/python -m pytest tests/scale
-	CLOSED_LOOP_TEST_PLACE=celery $(BIN)/python -m pytest tests/loop --ignore tests/loop/test_kills.py --ignore tests/loop/test_questions.py
+	CLOSED_LOOP_TEST_PLACE=celery $(BIN)/python -m pytest tests/loop --ignore tests/loop/test_kills.py
 
 image-test:  ## build the image on a base of this machine's own and try it in containers; as root, or with a Docker engine
 	sh local/docker.sh sh tests/scale/image.sh
