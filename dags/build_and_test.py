@@ -1,7 +1,7 @@
 """### 7. Build and test
-Takes the newest commit of the product, gives it a version, runs the product's own tests in a clean sandbox and keeps the
-candidate by its digest. A product with a matrix has a task for each of its entries, side by side. Publishes
-`release/candidate`; rests where there is no new commit.
+Each night, after a new scope, or when the release form asks: takes the newest commit of the product, gives it a version, runs
+the product's own tests in a clean sandbox and keeps the candidate by its digest. A product with a matrix has a task for each of
+its entries, side by side. Publishes `release/candidate`; rests where there is no new commit.
 """
 
 from typing import Any
@@ -14,6 +14,7 @@ from include.cycle import (
     ON_DOCKER,
     REQUESTED,
     SCOPE,
+    STARTED,
     artifacts,
     connection,
     connection_or_none,
@@ -27,7 +28,7 @@ from include.cycle import (
 )
 
 
-@dag(schedule=wakes_on(SCOPE | REQUESTED), doc_md=__doc__, **phase("build_and_test"))
+@dag(schedule=wakes_on(SCOPE | STARTED | REQUESTED), doc_md=__doc__, **phase("build_and_test"))
 def build_and_test() -> None:
     @task(outlets=[CANDIDATE], **ON_DOCKER)
     def build(*, triggering_asset_events: Any = None, outlet_events: Any = None, task: Any = None) -> list[str]:

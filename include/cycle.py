@@ -38,7 +38,7 @@ STARTED = Asset("cycle/started")          # nightly_cycle                      v
 #                                                                              monitoring_rollups, outcome_review,
 #                                                                              customer_support, story_writing,
 #                                                                              solution_evaluation, user_testing,
-#                                                                              stakeholder_reporting
+#                                                                              stakeholder_reporting, build_and_test
 RECEIVED = Asset("voice/received")        # the intake endpoint (plugins);     voc_aggregation, customer_support
 #                                           correct_voices
 DUE = Asset("support/due")                # support_clock                      customer_support

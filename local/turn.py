@@ -1,7 +1,7 @@
 """`python -m local.turn`: one turn of the loop on your own products, now, and what came of it.
 
 It starts the embedded Airflow where it doesn't run, begins as the night does, waits until the loop rests or waits for people, and
-prints each product's themes and what the scope takes in. Airflow goes on running; `make stop` ends it.
+prints each product's themes, what the scope takes in and what was released. Airflow goes on running; `make stop` ends it.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from include.ledger.engine import connect, reading, upgrade
-from include.ledger.tables import scope_items, scopes, stories, themes
+from include.ledger.tables import commit_stories, commits, deployments, scope_items, scopes, stories, themes
 from include.markup import plain
 from include.product import home, products
 from local.airflow import USER, LocalAirflow
@@ -35,6 +35,8 @@ def main() -> None:
         print("\n".join(largest_themes(ledger, product.name)) or "  none yet")
         print("What the scope takes in first")
         print("\n".join(scope(ledger, product.name)) or "  nothing yet")
+        print("What was released")
+        print("\n".join(released(ledger, product.name)) or "  nothing yet")
     if failed:
         sys.exit("\n".join(["", "Phases failed:", *failed]))
 
@@ -79,6 +81,22 @@ def scope(engine: Engine, product: str, most: int = 8) -> list[str]:
         scope_items.c.scope_id.in_(newest), scope_items.c.chosen).order_by(scope_items.c.rank).limit(most)
     with reading(engine) as connection:
         return [f"  {row.score:>8.1f}  {row.id}  {plain(row.title, 80)}" for row in connection.execute(query)]
+
+
+def released(engine: Engine, product: str, most: int = 4) -> list[str]:
+    """The newest deployments to production, each with the stories that its release answers, a line each."""
+    newest = select(deployments.c.version, deployments.c.status).where(
+        deployments.c.product == product, deployments.c.environment == "production").order_by(
+        deployments.c.started_at.desc()).limit(most)
+    answered = select(commits.c.release, stories.c.id, stories.c.title).join(
+        commit_stories, (commit_stories.c.product == commits.c.product) & (commit_stories.c.sha == commits.c.sha)).join(
+        stories, stories.c.id == commit_stories.c.story_id).where(commits.c.product == product).distinct().order_by(stories.c.id)
+    with reading(engine) as connection:
+        answers: dict[str, list[str]] = {}
+        for row in connection.execute(answered):
+            answers.setdefault(row.release, []).append(f"{row.id} {plain(row.title, 60)}")
+        return [f"  {row.version}  {row.status}  answers {', '.join(answers.get(f'{product}|{row.version}', [])) or 'no story'}"
+                for row in connection.execute(newest)]
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ CYCLE: dict[str, tuple[set[str], set[str]]] = {
     "dependency_management": ({"backlog/stories", "release/deployed"}, {"backlog/dependencies"}),
     "scope_planning": ({"backlog/dependencies", "backlog/replan"}, {"backlog/scope", "backlog/replan"}),
     "solution_evaluation": ({"backlog/scope", "cycle/started"}, {"backlog/decisions", "operations/signals"}),
-    "build_and_test": ({"backlog/scope", "release/requested"}, {"release/candidate"}),
+    "build_and_test": ({"backlog/scope", "cycle/started", "release/requested"}, {"release/candidate"}),
     "compliance_checks": ({"release/candidate", "cycle/started"}, {"release/compliant", "operations/signals"}),
     "user_testing": ({"release/candidate", "cycle/started"}, {"release/accepted"}),
     "deployment": ({"release/candidate", "release/compliant", "release/accepted"}, {"release/deployed", "operations/signals"}),
