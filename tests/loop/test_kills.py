@@ -1,4 +1,4 @@
-"""A task of each DAG is killed with -9 in the middle and tried again: the ledger equals an undisturbed one."""
+"""What is killed with -9, a task of each DAG or anything at random, runs again: the ledger equals an undisturbed one."""
 
 import os
 import signal
@@ -7,10 +7,11 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from tests.loop.chaos import calm
+from tests.loop.chaos import calm, harsh
 from tests.loop.killing import Task, beside, facts, tasks, whole_turn
 from tests.loop.stage import PATIENCE, Stage, staged
 
@@ -64,3 +65,10 @@ def test_killed_tasks_leave_the_same_ledger(tmp_path: Path, now: datetime, undis
         assert stage.broken() == []
         found = facts(stage)
         assert {table: found[table] for table in found if found[table] != calm_facts[table]} == {}
+
+
+def test_random_kills_leave_the_same_ledger(tmp_path: Path, now: datetime, undisturbed: tuple[dict[str, list[str]], str]) -> None:
+    """`make chaos`, short."""
+    found = harsh(tmp_path, now, *undisturbed, Random(now.timestamp()), kills=6)
+    assert sum(found["killed"].values()) > 0
+    assert (found["failed"], found["broken"], found["different"]) == ([], [], {})
