@@ -1,18 +1,17 @@
 #!/bin/sh
 # The image is built from Dockerfile on a base that this machine makes itself. In containers of it, without any network: it is no
-# root, has nothing of this checkout that is not code, starts Airflow, reads every DAG, makes the ledger, and runs a phase.
+# root, has nothing of this checkout that is not code, starts Airflow, reads every DAG, makes the ledger, and turns the loop once.
 #   make image-test
 # BASE names another base: Debian with Python and its venv. The one that is made has this machine's own package settings (apt, pip,
 # certificates), so that the build asks whom this machine asks; nothing of them comes into the repository.
 set -eu
-base=${BASE:-closed-loop-image-base}
+base=${BASE:-closed-loop-image-trixie}
 image=closed-loop-image-test
 
 if ! docker image inspect "$base" >/dev/null 2>&1; then
     root=$(mktemp -d -p /var/tmp)
-    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$root" >"$root.log" || { tail -20 "$root.log" >&2; exit 1; }
-    rm -f "$root/etc/apt/sources.list"
-    cp -a /etc/apt/sources.list* /etc/apt/apt.conf.d "$root/etc/apt/"
+    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates trixie "$root" >"$root.log" || { tail -20 "$root.log" >&2; exit 1; }
+    cp -a /etc/apt/apt.conf.d "$root/etc/apt/"
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
     for settings in "$HOME/.config/pip/pip.conf" /etc/pip.conf; do
         if [ -f "$settings" ]; then cp "$settings" "$root/etc/pip.conf"; break; fi
@@ -45,23 +44,16 @@ installed = {tuple(line.split()[1:]) for line in told.splitlines() if line.start
 installed |= {(canonicalize_name(item.name), item.version) for item in distributions()}
 assert listed == installed, listed ^ installed
 print("packages in the bill of materials, as they are installed:", len(listed))'
-docker run --rm -i --network none "$image" python - <<'PHASE'
-from datetime import UTC, datetime
-from pathlib import Path
-
-from include.artifacts import Artifacts
-from include.key import Key
-from include.ledger.engine import connect, upgrade
-from include.ledger.runs import Run
-from include.product import Product
-from include.voc_aggregation.run import aggregate
-
-Path("/tmp/voices.csv").write_text("id,text\n" + "".join(f"{n},The coupon is refused at checkout {n}\n" for n in range(100)))
-upgrade("sqlite:////tmp/phase.db")
-source = {"name": "reviews", "path": "/tmp/voices.csv", "format": "csv", "columns": {"id": "id", "text": "text"}}
-shop = Product.model_validate({"name": "shop", "title": "Shop", "owner": "team", "voices": {"sources": [source]}})
-run = Run("voc_aggregation", "first", Key("shop"), datetime.now(UTC))
-result = aggregate(connect("sqlite:////tmp/phase.db"), shop, run, Artifacts("/tmp/artifacts"), b"key")
-assert result["sources"]["reviews"]["stored"] == 100, result
-print("a phase runs:", result["publish"])
-PHASE
+inside sh -ec '
+python -m local.demo >/tmp/demo || { tail -100 /tmp/demo; exit 1; }
+! grep "✘" /tmp/demo
+python -m include.ledger.check --artifacts "$CLOSED_LOOP_HOME/artifacts"
+python -c "
+from sqlalchemy import func, select
+from include.ledger.engine import connect, reading
+from include.ledger.tables import deployments, outcomes
+with reading(connect(\"sqlite:////var/lib/closed-loop/ledger.db\")) as there:
+    found = [there.scalar(select(func.count()).select_from(table)) for table in (deployments, outcomes)]
+assert all(found), found
+print(\"the loop turned: deployments, outcomes:\", *found)"
+python -m local.airflow stop; python -m include.deployment.stop --all'
