@@ -88,7 +88,7 @@ def test_a_git_host_that_is_slow_for_too_long_is_tried_again(tmp_path: Path, mon
     monkeypatch.setattr(mirror, "FETCH_SECONDS", 3)
     with served(silent) as port:
         with pytest.raises(RuntimeError, match="was not fetched within 3 s") as caught:
-            Mirror(tmp_path / "m.git", f"http://somebody:hunter2@127.0.0.1:{port}/shop.git", "main").fetch()
+            Mirror(tmp_path / "m.git", f"http://somebody:hunter2@127.0.0.1:{port}/shop.git", "main").fetch()  # pragma: allowlist secret
         assert "hunter2" not in str(caught.value) and caught.value.__suppress_context__
 
 
