@@ -11,6 +11,7 @@ ENV AIRFLOW_HOME=/var/lib/closed-loop/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/closed-loop/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/closed-loop/plugins \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION=False \
     AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY=30
 
 WORKDIR /opt/closed-loop
