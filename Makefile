@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup packages demo turn stop test scale-test image-test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock sbom audit schema clean
+.PHONY: setup packages demo turn stop test scale-test image-test compose-test test-assistant lint docs bench verify-evidence check backup restore chaos endure fuzz lock sbom audit schema clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY) packages  ## make the environment
@@ -53,6 +53,9 @@ scale-test: setup  ## the loop's turns on Celery, PostgreSQL, Redis and S3, and 
 
 image-test:  ## build the image on a base of this machine's own and try it in containers; as root, or with a Docker engine
 	sh local/docker.sh sh tests/scale/image.sh
+
+compose-test: $(READY)  ## start compose.yaml for real, and turn the loop on it; after make image-test, and as it
+	sh local/docker.sh sh -ec 'docker build --quiet --network host --build-arg BASE="$${BASE:-closed-loop-image-trixie}" -t closed-loop-services-test tests/scale/services; $(BIN)/python -m tests.scale.composed'
 
 test-assistant: $(READY)  ## the optional help of a language model, in an environment that has it
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/assistant
@@ -96,7 +99,8 @@ sbom: setup  ## write .loop/sbom.json: what the image holds, as CycloneDX
 	$(BIN)/python -m local.sbom $(CLOSED_LOOP_HOME)/sbom.json
 
 audit: $(READY)  ## known advisories about anything that the locks pin; asks PyPI, and fails where PyPI can't be asked
-	$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.lock -r requirements-llm.lock
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.lock -r requirements-llm.lock \
+		|| { echo "make audit: not every pin is known to be good: something was found, or could not be asked about" >&2; exit 1; }
 
 schema: $(READY)  ## the JSON Schema of product files
 	$(BIN)/python -m include.product
