@@ -23,7 +23,7 @@ CLOSED_LOOP = {
     "repository": {"url": str(ROOT), "test": f"{sys.executable} -m pytest -q tests/include/test_key.py --junitxml=junit.xml"},
     "compliance": {"licences": ["Apache-2.0"], "data_inventory": [
         {"field": "voices.text", **HELD}, {"field": "contacts.handle", "encrypted": True, **HELD}]}}
-# A base is pinned by whoever builds the image: BASE is an argument. The seed of a fuzz test is no image of ours.
+# A base is pinned by whoever builds the image: BASE is an argument. What tests start or read is no image of ours.
 KNOWN = ("image-hardened: Dockerfile:4 unpinned: python:3.12-slim-bookworm", "image-hardened: tests/fuzz/good/Dockerfile:",
          "image-hardened: tests/scale/services/Dockerfile:")
 FOR_PEOPLE = ("nobody has attested it", "no person has decided anything about it")
