@@ -19,7 +19,8 @@ def alert_clock() -> None:
         from include.alerting.run import stirs
         from include.product import products
 
-        publish(outlet_events[ALERTS], [product.name for product in products()[0] if stirs(ledger(), product, dag_run.run_after)])
+        engine = ledger()
+        publish(outlet_events[ALERTS], [product.name for product in products()[0] if stirs(engine, product, dag_run.run_after)])
 
     tick()
 
